@@ -1,0 +1,50 @@
+"""Everything ImgSync refuses, as sentences that say what, where and what to do next.
+
+::
+
+    ImgSyncError                a problem the user can act on; the CLI prints it and exits 1
+     +-- InputError             something that was handed in
+     |    +-- PictureError      a picture that cannot be used
+     |    +-- SoundError        a sound that cannot be used
+     |    +-- VideoError        a video that cannot be used
+     |    +-- TimeError         a frame rate, duration or frame count that makes no sense
+     +-- OutputError            the file to write: its place, its disk, its encoder
+     |    +-- EncodingError     a preset or option the encoder or the container cannot do
+     +-- MemoryLimitError       what was asked for does not fit in memory
+"""
+
+
+class ImgSyncError(Exception):
+    """Base of all errors with a sentence for the user."""
+
+
+class InputError(ImgSyncError):
+    """Something that was handed in cannot be used."""
+
+
+class PictureError(InputError):
+    """A picture that cannot be used."""
+
+
+class SoundError(InputError):
+    """A sound that cannot be used."""
+
+
+class VideoError(InputError):
+    """A video that cannot be used."""
+
+
+class TimeError(InputError):
+    """A frame rate, a duration or a frame count that makes no sense."""
+
+
+class OutputError(ImgSyncError):
+    """The output cannot be written where or how it was asked for."""
+
+
+class EncodingError(OutputError):
+    """A preset or an option that the encoder or the container cannot do."""
+
+
+class MemoryLimitError(ImgSyncError):
+    """What was asked for does not fit in memory."""
