@@ -1,0 +1,229 @@
+"""How a video is written: container, codecs, pixel format, colour, quality, as named presets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import EncodingError
+
+Options = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One way to write a video.
+
+    container: FFmpeg's muxer.           extension: of the file, with the dot.
+    codec: FFmpeg's video encoder.       tag: four-letter code, where the default is not playable.
+    pixels: its pixel format.            alpha_pixels: the one with transparency; None = no alpha.
+    options: of the encoder.             still_options: on top of them where all frames are equal.
+    crf: constant quality, lower is better; None where the codec has no such scale.
+    crf_range: what the codec takes.     still_crf: added where all frames are equal.
+    gop: frames from one key frame to the next at most; 1 = every frame stands alone.
+    align: width and height have to be multiples of this.
+    sound: FFmpeg's audio encoder; None = the format carries no sound.
+    sound_bit_rate: bits per second for up to two channels; None = lossless.
+    cycles: packets may be written again with later timestamps.
+    merges: the encoder makes one long frame of neighbours that are equal.
+    copies: audio codecs that are taken over as they are when nothing about the sound changed.
+    """
+
+    name: str
+    container: str
+    extension: str
+    codec: str
+    pixels: str
+    alpha_pixels: str | None = None
+    tag: str | None = None
+    options: Options = field(default_factory=dict)
+    still_options: Options = field(default_factory=dict)
+    crf: int | None = None
+    crf_range: tuple[int, int] = (0, 0)
+    still_crf: int = 0
+    gop: int = 250
+    align: int = 2
+    cycles: bool = True
+    merges: bool = False
+    sound: str | None = "aac"
+    sound_bit_rate: int | None = 192_000
+    copies: frozenset[str] = frozenset()
+    muxer_options: Options = field(default_factory=dict)
+
+    def with_crf(self, crf: Any) -> Encoding:
+        """The same at another quality. Raises EncodingError outside the codec's range."""
+        low, high = self.crf_range
+        if self.crf is None:
+            raise EncodingError(f"{self.name} has no CRF quality. Leave it out.")
+        if not low <= crf <= high:
+            raise EncodingError(f"CRF {crf} is out of range for {self.name}. Use {low} to {high}.")
+        return replace(self, crf=int(crf))
+
+    def with_sound_bit_rate(self, kbps: Any) -> Encoding:
+        """The same with ``kbps`` kilobits a second of sound. Raises EncodingError."""
+        if self.sound_bit_rate is None:
+            raise EncodingError(f"{self.name} keeps the sound lossless: it has no bit rate.")
+        if not 16 <= kbps <= 512:
+            raise EncodingError(f"{kbps} kbit/s is out of range for sound. Use 16 to 512.")
+        return replace(self, sound_bit_rate=int(kbps) * 1000)
+
+    def without_alpha(self) -> Encoding:
+        return replace(self, alpha_pixels=None)
+
+    def encoder_options(self, still: bool) -> Options:
+        """What the encoder gets; ``still``: all frames are the same picture."""
+        options = {**self.options, **(self.still_options if still else {})}
+        if self.crf is not None:
+            low, high = self.crf_range
+            crf = self.crf + (self.still_crf if still else 0)
+            options["crf"] = str(min(max(crf, low), high))
+        return options
+
+
+_MOV = {"movflags": "+faststart+use_metadata_tags"}
+_IN_MP4 = frozenset({"aac", "mp3"})
+
+# A still costs one good key frame and then nothing: no B frames, no search, no refinement of what
+# cannot change (deadzone-inter). What that saves goes into the key frame (still_crf).
+_X264_STILL = (
+    "bframes=0:ref=1:weightp=0:me=dia:subme=2:trellis=0:deadzone-inter=32:scenecut=0:keyint=250"
+)
+
+_H264 = Encoding(
+    name="mp4-h264",
+    container="mp4",
+    extension=".mp4",
+    codec="libx264",
+    pixels="yuv420p",
+    options={"preset": "medium", "profile": "high"},
+    still_options={"tune": "stillimage", "x264-params": _X264_STILL},
+    crf=18,
+    crf_range=(1, 51),
+    still_crf=-5,
+    copies=_IN_MP4,
+    muxer_options=_MOV,
+)
+_H265 = replace(
+    _H264,
+    name="mp4-h265",
+    codec="libx265",
+    tag="hvc1",
+    options={"preset": "fast", "x265-params": "log-level=none:open-gop=0"},
+    still_options={
+        "x265-params": "log-level=none:open-gop=0:bframes=0:ref=1:scenecut=0:keyint=250"
+    },
+    crf=22,
+    crf_range=(0, 51),
+    still_crf=-3,
+)
+_AV1 = replace(
+    _H264,
+    name="mp4-av1",
+    codec="libsvtav1",
+    options={"preset": "8", "svtav1-params": "scd=0"},
+    still_options={},
+    crf=28,
+    crf_range=(1, 63),
+    still_crf=-4,
+)
+_VP9 = Encoding(
+    name="webm-vp9",
+    container="webm",
+    extension=".webm",
+    codec="libvpx-vp9",
+    pixels="yuv420p",
+    alpha_pixels="yuva420p",
+    options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+    still_options={"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    crf=28,
+    crf_range=(0, 63),
+    still_crf=-4,
+    sound="libopus",
+    sound_bit_rate=160_000,
+    copies=frozenset({"opus", "vorbis"}),
+)
+_PRORES = Encoding(
+    name="mov-prores4444",
+    container="mov",
+    extension=".mov",
+    codec="prores_ks",
+    pixels="yuv444p10le",
+    alpha_pixels="yuva444p10le",
+    options={"profile": "4444", "vendor": "apl0", "alpha_bits": "16"},
+    gop=1,
+    sound="pcm_s24le",
+    sound_bit_rate=None,
+    copies=_IN_MP4,
+    muxer_options=_MOV,
+)
+_FFV1 = Encoding(
+    name="mkv-ffv1",
+    container="matroska",
+    extension=".mkv",
+    codec="ffv1",
+    pixels="bgr0",
+    alpha_pixels="bgra",
+    options={"level": "3", "slices": "4", "slicecrc": "1"},
+    gop=1,
+    align=1,
+    sound="flac",
+    sound_bit_rate=None,
+    copies=frozenset({"aac", "mp3", "flac", "opus", "vorbis", "ac3", "eac3", "alac"}),
+)
+_GIF = Encoding(
+    name="gif",
+    container="gif",
+    extension=".gif",
+    codec="gif",
+    pixels="pal8",
+    align=1,
+    cycles=False,
+    sound=None,
+    muxer_options={"loop": "0"},
+)
+_WEBP = Encoding(
+    name="webp",
+    container="webp",
+    extension=".webp",
+    codec="libwebp_anim",
+    pixels="bgra",
+    alpha_pixels="bgra",
+    options={"lossless": "0", "quality": "85"},
+    align=1,
+    cycles=False,
+    merges=True,
+    sound=None,
+    muxer_options={"loop": "0"},
+)
+
+PRESETS = {e.name: e for e in (_H264, _H265, _AV1, _VP9, _PRORES, _FFV1, _GIF, _WEBP)}
+DEFAULT = _H264.name
+
+
+def preset(name: str) -> Encoding:
+    """A preset by name. Raises EncodingError."""
+    if name not in PRESETS:
+        raise EncodingError(f"Preset {name!r} is not known. Use {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def preset_for(path: str | os.PathLike[str], name: str | None = None) -> Encoding:
+    """The named preset, or the first whose extension fits the path. Raises EncodingError."""
+    extension = Path(path).suffix.lower()
+    if name:
+        chosen = preset(name)
+        if extension != chosen.extension:
+            raise EncodingError(
+                f"{Path(path).name}: {name} files end in {chosen.extension}. "
+                f"Use for example {Path(path).with_suffix(chosen.extension).name}."
+            )
+        return chosen
+    for candidate in PRESETS.values():
+        if candidate.extension == extension:
+            return candidate
+    known = ", ".join(dict.fromkeys(e.extension for e in PRESETS.values()))
+    raise EncodingError(
+        f"{Path(path).name}: no preset for {extension or 'a name without extension'}. Use {known}."
+    )

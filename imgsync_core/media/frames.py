@@ -1,0 +1,234 @@
+"""Frames that are made when they are read, and the maps that turn few of them into many.
+
+A still is a source of one frame; ``Held``, ``Looped``, ``PingPong`` and ``Trimmed`` are views that
+copy nothing until somebody reads. Each source knows when it repeats::
+
+    frame   0 . . lead . . . . lead+period . . . . .  n_frames
+            |     |<- one period ->|<- the same ->|
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, TimeError
+from ..timeline import hold_index, loop_index, ping_pong_index, ping_pong_period
+from .fit import Fit
+from .picture import RGB, Picture, compose
+
+
+class FrameSource(ABC):
+    """Lazily readable frames.
+
+    size: width and height in pixels.   channels: 3 (RGB) or 4 (RGB and straight alpha).
+    fps: frames per second, exact.      n_frames: how many there are.
+    period: frame i equals frame i + period for every i >= lead; None = does not repeat.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    fps: Fraction
+    n_frames: int
+    period: int | None = None
+    lead: int = 0
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Frames ``[start, stop)``: uint8 (t, h, w, c). The result may be a read-only view."""
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """The frames at ``indices``, in that order: uint8 (t, h, w, c)."""
+        lowest, highest = int(indices.min()), int(indices.max())
+        if lowest == highest:
+            frame = self.read(lowest, lowest + 1)
+            return np.broadcast_to(frame, (len(indices), *frame.shape[1:]))
+        cuts = np.flatnonzero(np.abs(np.diff(indices)) > 1) + 1
+        runs = [
+            self.read(int(run.min()), int(run.max()) + 1)[run - run.min()]
+            for run in np.split(indices, cuts)
+        ]
+        return runs[0] if len(runs) == 1 else np.concatenate(runs)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        return self.size[0] * self.size[1] * self.channels
+
+    def close(self) -> None:
+        """Let go of open files. Reading afterwards opens them again."""
+
+
+class StillFrames(FrameSource):
+    """One picture as a source of a single frame."""
+
+    n_frames = 1
+    period = 1
+
+    def __init__(self, picture: Picture, fps: Fraction = Fraction(25)) -> None:
+        frame = picture.rgb if picture.alpha is None else picture.rgba()
+        self._frames = frame[None]
+        self.size = picture.size
+        self.channels = frame.shape[-1]
+        self.fps = fps
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self._frames[start:stop]
+
+
+class ArrayFrames(FrameSource):
+    """Frames that are in memory already: uint8 (t, h, w, c)."""
+
+    def __init__(self, frames: np.ndarray, fps: Fraction) -> None:
+        if frames.ndim != 4 or frames.shape[-1] not in (3, 4) or not len(frames):
+            raise InputError(f"Frames have the shape t h w 3 or t h w 4, not {frames.shape}.")
+        self._frames = frames
+        self.size = frames.shape[2], frames.shape[1]
+        self.channels = frames.shape[3]
+        self.fps = fps
+        self.n_frames = len(frames)
+        self.period = 1 if self.n_frames == 1 else None
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self._frames[start:stop]
+
+
+class _View(FrameSource):
+    """A source that shows another one differently."""
+
+    def __init__(self, source: FrameSource, n_frames: int) -> None:
+        if n_frames < 1:
+            raise TimeError(f"{n_frames} frames were asked for; at least 1 is needed.")
+        self.source = source
+        self.size, self.channels, self.fps = source.size, source.channels, source.fps
+        self.n_frames = n_frames
+
+    def close(self) -> None:
+        self.source.close()
+
+    def _cycle(self, lead: int, period: int) -> None:
+        """Declare a repetition, where one is reached at all."""
+        if self.n_frames > lead:
+            self.lead, self.period = lead, period
+
+    def _indices(self, start: int, stop: int) -> np.ndarray:
+        return np.arange(start, min(stop, self.n_frames))
+
+
+class Held(_View):
+    """The source once, then its last frame for as long as needed."""
+
+    def __init__(self, source: FrameSource, n_frames: int) -> None:
+        super().__init__(source, n_frames)
+        self._cycle(source.n_frames - 1, 1)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self.source.take(hold_index(self._indices(start, stop), self.source.n_frames))
+
+
+class Looped(_View):
+    """The source again and again, hard or with the end blended into the next start.
+
+    crossfade: frames of blending, 0 to n - 1. Each pass is then ``crossfade`` frames shorter, as
+    the last frames of one pass lie over the first frames of the next.
+    """
+
+    def __init__(self, source: FrameSource, n_frames: int, crossfade: int = 0) -> None:
+        super().__init__(source, n_frames)
+        if not 0 <= crossfade < source.n_frames:
+            raise TimeError(
+                f"A cross-fade of {crossfade} frames does not fit a clip of {source.n_frames}. "
+                f"Use 0 to {source.n_frames - 1}."
+            )
+        self._fade = crossfade
+        self._pass = source.n_frames - crossfade
+        self._cycle(crossfade, self._pass)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        indices = self._indices(start, stop)
+        frames = self.source.take(loop_index(indices, self._pass))
+        blended = np.flatnonzero((indices >= self._pass) & (indices % self._pass < self._fade))
+        if not len(blended):
+            return frames
+        step = indices[blended] % self._pass
+        ending = self.source.take(step + self._pass)
+        frames = frames.copy()
+        frames[blended] = _mix(ending, frames[blended], step + 1, self._fade + 1)
+        return frames
+
+
+def _mix(a: np.ndarray, b: np.ndarray, part: np.ndarray, whole: int) -> np.ndarray:
+    """``a`` to ``b`` in steps of ``part / whole``, rounded to nearest; part: one value a frame."""
+    weight = part.reshape(-1, 1, 1, 1).astype(np.uint32)
+    return ((a * (whole - weight) + b * weight + whole // 2) // whole).astype(np.uint8)
+
+
+class PingPong(_View):
+    """There and back again; neither end frame is shown twice."""
+
+    def __init__(self, source: FrameSource, n_frames: int) -> None:
+        super().__init__(source, n_frames)
+        self._cycle(0, ping_pong_period(source.n_frames))
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self.source.take(ping_pong_index(self._indices(start, stop), self.source.n_frames))
+
+
+class Trimmed(_View):
+    """Frames ``[start, stop)`` of the source."""
+
+    def __init__(self, source: FrameSource, start: int, stop: int) -> None:
+        if not 0 <= start < stop <= source.n_frames:
+            raise TimeError(
+                f"Frames {start} to {stop} are not in a clip of {source.n_frames} frames."
+            )
+        super().__init__(source, stop - start)
+        self._start = start
+        if source.period is not None:
+            self._cycle(max(0, source.lead - start), source.period)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        stop = min(stop, self.n_frames)
+        return self.source.read(start + self._start, stop + self._start)
+
+
+class Fitted(_View):
+    """The source at another size."""
+
+    def __init__(self, source: FrameSource, fit: Fit) -> None:
+        super().__init__(source, source.n_frames)
+        self.lead, self.period = source.lead, source.period
+        self._fit = fit
+        self.size = fit.size(*source.size)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return _each(self._fit.apply, self.source.read(start, stop))
+
+
+class Composed(_View):
+    """A source with alpha over one colour."""
+
+    def __init__(self, source: FrameSource, color: RGB) -> None:
+        super().__init__(source, source.n_frames)
+        self.lead, self.period = source.lead, source.period
+        self._color = color
+        self.channels = 3
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return _each(lambda frame: compose(frame, self._color), self.source.read(start, stop))
+
+
+def _each(change: Any, frames: np.ndarray) -> np.ndarray:
+    """Apply ``change`` to each frame; only once where all of them are one frame in memory."""
+    if is_one_frame(frames):
+        first = change(frames[0])
+        return np.broadcast_to(first, (len(frames), *first.shape))
+    return np.stack([change(frame) for frame in frames])
+
+
+def is_one_frame(frames: np.ndarray) -> bool:
+    """Whether all frames of a chunk are the same memory."""
+    return len(frames) == 1 or frames.strides[0] == 0

@@ -1,0 +1,306 @@
+"""Picture and sound into one file, chunk by chunk, ending together to the sample.
+
+The file is written as ``<name>.part``, read back, and only then given its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import av
+import numpy as np
+
+from ..errors import OutputError
+from ..timeline import Timeline
+from .encoding import Encoding
+from .frames import FrameSource
+from .matroska import set_duration
+from .opening import reason
+from .picture import RGB
+from .probe import MediaInfo, probe
+from .repeat import packets_of
+from .sound import FileSound, Sound
+from .sound_track import SoundTrack, can_copy, copied, encoded, suited
+from .sound_track import setup as setup_sound
+from .video_track import VideoFormat, VideoTrack
+
+Progress = Callable[[int, int], None]
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    path: None when it went into memory.   info: what reading the file back showed.
+    notes: what was changed on the way, in words.
+    """
+
+    path: Path | None
+    info: MediaInfo
+    notes: tuple[str, ...] = ()
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Raise OutputError where a file cannot be put, before any work is done."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder. Name a file in it.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already. Choose another name or allow overwriting.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent}: there is no such folder. Create it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path.parent} may not be written. Choose another folder.")
+
+
+class Muxer:
+    """Writes one video file; a context manager.
+
+    ::
+
+        with Muxer("out.mp4", encoding, timeline, size, sound=voice) as out:
+            out.write(chunk)          # uint8 t h w c, again and again; or once:
+            out.write_source(frames)  # a FrameSource, whose repetitions are encoded once
+        out.report
+
+    target: a path (refused when it exists, unless ``overwrite``) or a binary file object.
+    timeline: how many frames have to come, and how long the sound is made.
+    channels: 3, or 4 for frames with alpha, composed over ``background`` where the codec has none.
+    metadata: tags; values that are not text are written as JSON.
+    on_progress(done, total) and check() are called for every frame; what they raise cancels.
+
+    Raises OutputError, EncodingError and what the sources raise. Nothing is left after that.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        encoding: Encoding,
+        timeline: Timeline,
+        size: tuple[int, int],
+        *,
+        channels: int = 3,
+        sound: Sound | None = None,
+        background: RGB = (0, 0, 0),
+        metadata: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        on_progress: Progress | None = None,
+        check: Check | None = None,
+    ) -> None:
+        self._file: Any = None
+        self._path: Path | None = None
+        if isinstance(target, (str, os.PathLike)):
+            self._path = Path(target)
+            self._part = self._path.with_name(self._path.name + ".part")
+        else:
+            self._file = target
+        self._encoding, self._timeline = encoding, timeline
+        self._form = VideoFormat(encoding, timeline.fps, size, channels, background)
+        self._source_of_sound = sound
+        self._metadata = metadata or {}
+        self._overwrite = overwrite
+        self._on_progress, self._check = on_progress, check
+        self._container: Any = None
+        self._video: VideoTrack | None = None
+        self._sound: SoundTrack | None = None
+        self._frames = self._done = 0
+        self._notes: list[str] = []
+        self._report: Report | None = None
+
+    @property
+    def report(self) -> Report:
+        """What was written; only after the ``with`` block."""
+        if self._report is None:
+            raise OutputError("The video is not finished yet.")
+        return self._report
+
+    def __enter__(self) -> Muxer:
+        if self._path is not None:
+            check_target(self._path, self._overwrite)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            if error is None:
+                self._finish()
+        except (av.FFmpegError, OSError) as e:
+            raise self._failed(e) from e
+        finally:
+            self._clean_up()
+        if isinstance(error, (av.FFmpegError, OSError)):
+            raise self._failed(error) from error
+
+    # -- frames --
+
+    def write(self, chunk: np.ndarray) -> None:
+        """The next frames: uint8 (t, h, w, c)."""
+        h, w, c = chunk.shape[1:]
+        if (w, h) != self._form.size or c != self._form.channels:
+            raise OutputError(
+                f"A frame of {w}x{h} with {c} channels came into a video of "
+                f"{self._form.size[0]}x{self._form.size[1]} with {self._form.channels}."
+            )
+        for packet in self._opened(still=False).write(chunk):
+            self._put(packet, packet.pts, packet.dts)
+
+    def write_source(self, source: FrameSource) -> None:
+        """All frames of a source as long as the timeline; what repeats is encoded once."""
+        still = source.period == 1 and source.lead == 0 and source.n_frames > 1
+        track = self._opened(still)
+        for packet, pts, dts in packets_of(track, source):
+            self._put(packet, pts, dts)
+
+    def _put(self, packet: Any, pts: int, dts: int) -> None:
+        """Write one coded frame, and before it all sound that starts no later."""
+        assert self._video is not None
+        if self._sound is not None:
+            for sound in self._sound.until(dts / self._form.fps):
+                self._container.mux_one(sound)
+        packet.stream = self._video.stream
+        packet.time_base = 1 / self._form.fps
+        packet.pts, packet.dts, packet.duration = pts, dts, 1
+        self._container.mux_one(packet)
+        self._frames += 1
+        self._advance(self._frames)
+
+    def _advance(self, done: int) -> None:
+        if self._check is not None:
+            self._check()
+        if self._on_progress is not None and done > self._done:
+            self._done = done
+            self._on_progress(done, self._timeline.n_frames)
+
+    # -- begin and end --
+
+    def _opened(self, still: bool) -> VideoTrack:
+        """The picture's track; the first call opens the file and starts the sound."""
+        if self._video is None:
+            self._open_container()
+            self._video = self._add_picture(still)
+            self._sound = self._add_sound()
+        return self._video
+
+    def _open_container(self) -> None:
+        options = dict(self._encoding.muxer_options)
+        if self._encoding.container in ("mp4", "mov"):
+            options["movie_timescale"] = str(_timescale(self._form.fps))
+            if self._path is None:  # moving the index to the front needs a file to read again
+                options["movflags"] = options["movflags"].replace("+faststart", "")
+        target = self._file if self._path is None else str(self._part)
+        container = av.open(target, "w", format=self._encoding.container, options=options)
+        for key, value in self._metadata.items():
+            container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
+        self._container = container
+
+    def _add_picture(self, still: bool) -> VideoTrack:
+        form = self._form
+        if form.padded != form.size:
+            (w, h), (pw, ph) = form.size, form.padded
+            self._notes.append(f"padded from {w}x{h} to {pw}x{ph}: the codec needs even sizes")
+        if form.channels == 4 and not form.alpha:
+            self._notes.append(f"transparency was filled: {self._encoding.name} carries none")
+        stream = self._container.add_stream(self._encoding.codec, rate=form.fps)
+        stream.time_base = 1 / form.fps
+        return VideoTrack(stream, form, still, lambda: self._advance(0))
+
+    def _add_sound(self) -> SoundTrack | None:
+        sound, encoding = self._source_of_sound, self._encoding
+        if sound is None:
+            return None
+        if encoding.sound is None:
+            self._notes.append(f"the sound was left out: {encoding.name} carries none")
+            return None
+        if isinstance(sound, FileSound) and can_copy(sound, encoding):
+            self._notes.append(f"the sound was copied as it is ({sound.codec})")
+            return self._copy_sound(sound)
+        return self._encode_sound(sound)
+
+    def _copy_sound(self, sound: FileSound) -> SoundTrack:
+        with sound.opened() as container:
+            template = sound.stream_of(container)
+            stream = self._container.add_stream_from_template(template)
+            tick = template.time_base
+        self._container.start_encoding()
+        return SoundTrack(copied(sound, stream, self._timeline.duration), tick)
+
+    def _encode_sound(self, sound: Sound) -> SoundTrack:
+        encoding = self._encoding
+        fitting = suited(sound, encoding)
+        if fitting is not sound:
+            self._notes.append(
+                f"the sound was changed from {sound.rate} Hz {sound.layout} to "
+                f"{fitting.rate} Hz {fitting.layout}: {encoding.sound} needs that"
+            )
+        stream = self._container.add_stream(encoding.sound, rate=fitting.rate)
+        setup_sound(stream.codec_context, encoding, fitting)
+        self._container.start_encoding()
+        n_samples = self._timeline.at_rate(fitting.rate).total_samples
+        return SoundTrack(encoded(stream, fitting, n_samples), Fraction(1, fitting.rate))
+
+    def _finish(self) -> None:
+        n_frames = self._timeline.n_frames
+        if self._video is None:
+            raise OutputError("No frames came, so there is nothing to write.")
+        for packet in self._video.rest():
+            self._put(packet, packet.pts, packet.dts)
+        if self._sound is not None:
+            for packet in self._sound.until(None):
+                self._container.mux_one(packet)
+        container, self._container = self._container, None
+        container.close()
+        self._correct()
+        info = probe(self._part if self._path is not None else self._file)
+        frames = info.picture.frames if info.picture else 0
+        if frames != n_frames and not (self._encoding.merges and 0 < frames < n_frames):
+            raise OutputError(f"{frames} of {n_frames} frames were written. Please report this.")
+        if self._path is not None:
+            check_target(self._path, self._overwrite)
+            os.replace(self._part, self._path)
+        self._report = Report(self._path, info, tuple(self._notes))
+
+    def _correct(self) -> None:
+        """Mend what FFmpeg states wrongly in the finished file."""
+        if self._encoding.container not in ("matroska", "webm"):
+            return
+        if self._path is None:
+            set_duration(self._file, self._timeline.duration)
+        else:
+            with self._part.open("r+b") as file:
+                set_duration(file, self._timeline.duration)
+
+    def _clean_up(self) -> None:
+        """End the thread, close and delete what is still there; after success that is nothing."""
+        if self._sound is not None:
+            self._sound.stop()
+        if self._container is not None:
+            container, self._container = self._container, None
+            try:
+                container.close()
+            except (av.FFmpegError, OSError, ValueError):
+                container = None  # a full disk fails once more here; the first time counts
+        if self._path is not None and self._video is not None:
+            self._part.unlink(missing_ok=True)
+
+    def _failed(self, error: Exception) -> OutputError:
+        where = self._path or "The video"
+        code = getattr(error, "errno", None)
+        if code == errno.ENOSPC:
+            return OutputError(f"{where}: the disk is full. Free some space and run it again.")
+        if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return OutputError(f"{where} may not be written. Choose another folder.")
+        return OutputError(f"{where} could not be written ({reason(error)}).")
+
+
+def _timescale(fps: Fraction) -> int:
+    """Ticks a second in which frames are whole numbers; FFmpeg's own choice for the track."""
+    scale = fps.numerator
+    while scale < 10_000:
+        scale *= 2
+    return scale

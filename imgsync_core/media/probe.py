@@ -1,0 +1,196 @@
+"""What is in a media file, and whether its picture and sound agree."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+
+from ..errors import InputError
+from .opening import MediaFile, name_of, open_media, reason
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """codec, size in pixels, pixel format; start and end in seconds; number of frames."""
+
+    codec: str
+    width: int
+    height: int
+    pixels: str
+    fps: Fraction
+    frames: int
+    start: Fraction
+    end: Fraction
+
+
+@dataclass(frozen=True)
+class SoundInfo:
+    """codec, samples per second, channel layout; start and end in seconds."""
+
+    codec: str
+    rate: int
+    layout: str
+    start: Fraction
+    end: Fraction
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A media file, as its packets tell.
+
+    duration: of the container, seconds.   bytes: of the file.
+    metadata: names of the tags, such as ``prompt`` and ``workflow``.
+    """
+
+    name: str
+    container: str
+    bytes: int
+    duration: Fraction
+    picture: PictureInfo | None
+    sound: SoundInfo | None
+    metadata: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> Fraction:
+        """The largest distance between the ends of picture, sound and container, in seconds."""
+        ends = [self.duration]
+        ends += [part.end for part in (self.picture, self.sound) if part is not None]
+        return max(ends) - min(ends)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: times as seconds."""
+        picture, sound = self.picture, self.sound
+        return {
+            "name": self.name,
+            "container": self.container,
+            "bytes": self.bytes,
+            "duration": float(self.duration),
+            "difference_ms": float(self.difference * 1000),
+            "picture": picture
+            and {
+                "codec": picture.codec,
+                "width": picture.width,
+                "height": picture.height,
+                "pixels": picture.pixels,
+                "fps": str(picture.fps),
+                "frames": picture.frames,
+                "duration": float(picture.end - picture.start),
+            },
+            "sound": sound
+            and {
+                "codec": sound.codec,
+                "rate": sound.rate,
+                "layout": sound.layout,
+                "duration": float(sound.end - sound.start),
+            },
+            "metadata": list(self.metadata),
+        }
+
+
+def probe(file: MediaFile) -> MediaInfo:
+    """Read all packets of a file, decoding nothing. Raises InputError."""
+    if isinstance(file, (str, os.PathLike)) and _is_webp(Path(file)):
+        return _probe_webp(Path(file))
+    try:
+        with open_media(file, InputError, "a media file") as container:
+            return _probe(container, file)
+    except (av.FFmpegError, OSError) as e:
+        raise InputError(f"{name_of(file)} is damaged ({reason(e)}). Export it again.") from e
+
+
+def _probe(container: Any, file: MediaFile) -> MediaInfo:
+    streams = [s for s in container.streams if s.type in ("video", "audio")]
+    spans = {s.index: _Span(s) for s in streams}
+    for packet in container.demux(streams):
+        if packet.pts is not None:
+            spans[packet.stream_index].add(packet)
+    picture = next((_picture(s, spans[s.index]) for s in streams if s.type == "video"), None)
+    sound = next((_sound(s, spans[s.index]) for s in streams if s.type == "audio"), None)
+    ends = [part.end for part in (picture, sound) if part]
+    known = container.duration is not None
+    duration = Fraction(container.duration, av.time_base) if known else max(ends, default=0)
+    on_disk = isinstance(file, (str, os.PathLike))
+    return MediaInfo(
+        name=name_of(file),
+        container=container.format.name,
+        bytes=Path(file).stat().st_size if on_disk else container.size,
+        duration=Fraction(duration),
+        picture=picture,
+        sound=sound,
+        metadata=tuple(container.metadata),
+    )
+
+
+class _Span:
+    """First and last time of a stream's packets, in ticks."""
+
+    def __init__(self, stream: Any) -> None:
+        self.tick = stream.time_base
+        self.count = 0
+        self.start, self.end = None, 0
+
+    def add(self, packet: Any) -> None:
+        self.count += not packet.is_discard
+        self.start = packet.pts if self.start is None else min(self.start, packet.pts)
+        self.end = max(self.end, packet.pts + (packet.duration or 0))
+
+    @property
+    def seconds(self) -> tuple[Fraction, Fraction]:
+        """From when to when something is presented; what lies before 0 is cut by the container."""
+        return max(0, self.start or 0) * self.tick, self.end * self.tick
+
+
+def _picture(stream: Any, span: _Span) -> PictureInfo:
+    context = stream.codec_context
+    start, end = span.seconds
+    rate = stream.average_rate or stream.guessed_rate or Fraction(0)
+    return PictureInfo(
+        codec=context.name if context else "unknown",
+        width=stream.width,
+        height=stream.height,
+        pixels=context.pix_fmt or "" if context else "",
+        fps=Fraction(rate),
+        frames=span.count,
+        start=start,
+        end=end,
+    )
+
+
+def _sound(stream: Any, span: _Span) -> SoundInfo:
+    context = stream.codec_context
+    return SoundInfo(
+        context.name if context else "unknown",
+        stream.rate or 0,
+        stream.layout.name,
+        *span.seconds,
+    )
+
+
+def _is_webp(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
+
+
+def _probe_webp(path: Path) -> MediaInfo:
+    """Animated WebP, which FFmpeg writes but does not read."""
+    with Image.open(path) as image:
+        frames = getattr(image, "n_frames", 1)
+        ms = 0
+        for i in range(frames):
+            image.seek(i)
+            ms += image.info.get("duration", 0)
+        duration = Fraction(ms, 1000)
+        fps = frames / duration if duration else Fraction(0)
+        picture = PictureInfo(
+            "webp", image.width, image.height, image.mode.lower(), fps, frames, Fraction(0), duration
+        )
+    return MediaInfo(path.name, "webp", path.stat().st_size, duration, picture, None)

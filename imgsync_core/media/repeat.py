@@ -1,0 +1,93 @@
+"""All frames of a source as packets, what repeats encoded only once.
+
+One pass of a periodic source is encoded as closed groups of pictures; its packets are then
+written again and again with later timestamps::
+
+    | lead | one pass, encoded | the same packets | the same packets | rest |
+
+Each pass starts with a key frame, so every frame decodes and every seek lands. (H.264 wants
+neighbouring IDR pictures to differ in idr_pic_id; a pass is never a single frame there.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .ahead import Ahead
+from .encoding import Encoding
+from .frames import FrameSource, is_one_frame
+from .video_track import VideoTrack
+
+CHUNK_BYTES = 16 << 20  # raw frames read at a time
+CYCLE_BYTES = 64 << 20  # encoded frames kept for writing again; a longer pass is encoded anew
+
+Timed = tuple[Any, int, int]
+"""A packet, and its presentation and decoding times in frames from the start of the file."""
+
+
+def cycle_of(source: FrameSource, encoding: Encoding) -> int:
+    """Frames that are encoded once and written again; 0 = nothing repeats often enough."""
+    if not source.period or not encoding.cycles:
+        return 0
+    cycle = source.period * max(1, encoding.gop // source.period)
+    return cycle if source.lead + cycle < source.n_frames else 0
+
+
+def packets_of(track: VideoTrack, source: FrameSource) -> Iterator[Timed]:
+    """Every frame of the source, in writing order."""
+    cycle = cycle_of(source, track.form.encoding)
+    lead = source.lead if cycle else source.n_frames
+    if lead:
+        yield from _segment(track, source, 0, lead)
+    if cycle:
+        yield from _cycles(track, source, lead, cycle)
+
+
+def _segment(
+    track: VideoTrack, source: FrameSource, start: int, stop: int, delay: int | None = None
+) -> Iterator[Timed]:
+    """Frames ``[start, stop)``; delay: frames between coding and showing, None = the encoder's."""
+    ahead = Ahead(_chunks(source, start, stop), _bytes, 0)
+    try:
+        for i, packet in enumerate(track.segment(ahead)):
+            yield packet, start + packet.pts, start + (packet.dts if delay is None else i - delay)
+    finally:
+        ahead.stop()
+
+
+def _cycles(track: VideoTrack, source: FrameSource, start: int, cycle: int) -> Iterator[Timed]:
+    """From ``start`` to the end of the source, in passes of ``cycle`` frames."""
+    stop, at = source.n_frames, start + cycle
+    kept: list[Timed] = []
+    size = 0
+    for packet, pts, dts in _segment(track, source, start, at):
+        size += packet.size
+        if size <= CYCLE_BYTES:
+            kept.append((packet, pts - start, dts - start))
+        yield packet, pts, dts
+    if size > CYCLE_BYTES:
+        for again in range(at, stop, cycle):
+            yield from _segment(track, source, again, min(again + cycle, stop))
+        return
+    while at + cycle <= stop:
+        yield from ((packet, at + pts, at + dts) for packet, pts, dts in kept)
+        at += cycle
+    rest = kept[: stop - at]
+    if all(pts == i for i, (_, pts, _) in enumerate(rest)):
+        # coded in the order of showing: any first part stands by itself
+        yield from ((packet, at + pts, at + dts) for packet, pts, dts in rest)
+    else:
+        yield from _segment(track, source, at, stop, delay=-kept[0][2])
+
+
+def _chunks(source: FrameSource, start: int, stop: int) -> Iterator[np.ndarray]:
+    step = max(1, CHUNK_BYTES // source.frame_bytes)
+    for i in range(start, stop, step):
+        yield source.read(i, min(i + step, stop))
+
+
+def _bytes(chunk: np.ndarray) -> int:
+    return chunk[:1].nbytes if is_one_frame(chunk) else chunk.nbytes

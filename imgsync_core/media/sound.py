@@ -1,0 +1,360 @@
+"""Sound as blocks of samples that are decoded when they are read.
+
+A block is float32 (channels, n) in -1..1. The length of every ``Sound`` is known exactly, in
+samples, before anything is read: from the header for PCM, by decoding once for the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+from ..errors import SoundError
+from ..timeline import round_half_up
+from .headers import has_xing, riff_samples
+from .opening import MediaFile, name_of, open_media, reason
+
+BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
+_LAYOUTS = {
+    1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1",
+}  # fmt: skip
+_FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
+# containers whose header states the length exactly, so that less than that means "cut short"
+_EXACT_HEADERS = ("w64", "aiff", "caf", "flac", "mov,mp4,m4a,3gp,3g2,mj2")
+
+
+def layout_of(channels: int) -> str:
+    """FFmpeg's name of the usual layout of this many channels. Raises SoundError above 8."""
+    if channels not in _LAYOUTS:
+        raise SoundError(f"{channels} channels are more than the 8 (7.1) that a video can carry.")
+    return _LAYOUTS[channels]
+
+
+class Sound(ABC):
+    """Lazily readable PCM.
+
+    rate: samples per second.   layout: FFmpeg's name of the channel layout.
+    n_samples: exact length.    name: for messages.
+    bits: depth that a lossless codec needs, 16 or 24.
+    """
+
+    rate: int
+    layout: str
+    n_samples: int
+    name: str = "sound"
+    bits: int = 24
+
+    @property
+    def channels(self) -> int:
+        return av.AudioLayout(self.layout).nb_channels
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds, exact."""
+        return Fraction(self.n_samples, self.rate)
+
+    @abstractmethod
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All samples in order, float32 (channels, n) each; together exactly ``n_samples``."""
+
+
+class ArraySound(Sound):
+    """Samples that are in memory already: float (channels, n)."""
+
+    def __init__(self, samples: np.ndarray, rate: int, layout: str | None = None) -> None:
+        if samples.ndim != 2:
+            raise SoundError(f"Samples have the shape channels x n, not {samples.shape}.")
+        if not 1000 <= rate <= 768_000:
+            raise SoundError(f"A sample rate of {rate} Hz is not usable. Use 8000 to 192000.")
+        self.layout = layout or layout_of(samples.shape[0])
+        self.rate, self.n_samples = rate, samples.shape[1]
+        self._samples = samples
+        _refuse_empty(self)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_samples, BLOCK):
+            block = np.asarray(self._samples[:, start : start + BLOCK], np.float32)
+            _refuse_non_finite(block, start, self)
+            yield block
+
+
+class FileSound(Sound):
+    """The first sound track of a file: anything PyAV decodes, at its own rate and layout.
+
+    codec: FFmpeg's name of the codec.
+    has_extradata: whether the codec's header travels outside the packets, as MP4 needs it.
+    Raises SoundError for files without (readable) sound and for files that are cut short.
+    """
+
+    def __init__(self, file: MediaFile) -> None:
+        self.file = file
+        self.name = name_of(file)
+        with self.opened() as container:
+            stream = self.stream_of(container)
+            self.codec: str = stream.codec_context.codec.canonical_name
+            self.bits = _bits(stream.codec_context)
+            self.has_extradata = bool(stream.codec_context.extradata)
+            self.rate = stream.codec_context.sample_rate
+            self.layout = _usual(stream.codec_context.layout)
+            declared = self._declared(container, stream)
+            self.first_pts: int = 0  # of the first sample that is heard, in the stream's time base
+            self.n_samples = self._count(container, stream)
+        _refuse_empty(self)
+        if declared is not None and self.n_samples < declared - self.rate // 4:
+            raise SoundError(
+                f"{self.name} ends after {self.n_samples / self.rate:.2f} of "
+                f"{declared / self.rate:.2f} s. It is cut short; copy or export it again."
+            )
+
+    def opened(self) -> Any:
+        """The file as an open ``av`` container; the caller closes it."""
+        return open_media(self.file, SoundError, "a sound")
+
+    def stream_of(self, container: Any) -> Any:
+        """The sound track in an open container."""
+        for stream in container.streams.audio:
+            if stream.codec_context is not None:  # None: FFmpeg has no decoder for the track
+                return stream
+        raise SoundError(f"{self.name} has no sound. Name an audio file or a video with sound.")
+
+    def _declared(self, container: Any, stream: Any) -> int | None:
+        """Samples the header promises; None where it can only be guessed."""
+        kind, on_disk = container.format.name, isinstance(self.file, (str, os.PathLike))
+        if kind == "wav" and on_disk and self.codec.startswith("pcm_"):
+            return riff_samples(self.file)
+        exact = kind in _EXACT_HEADERS or (kind == "mp3" and on_disk and has_xing(self.file))
+        if not exact or not stream.duration:
+            return None
+        return round_half_up(stream.duration * stream.time_base * self.rate)
+
+    def _count(self, container: Any, stream: Any) -> int:
+        try:
+            if self.codec.startswith("pcm_") and stream.time_base == Fraction(1, self.rate):
+                return sum(packet.duration or 0 for packet in container.demux(stream))
+            total = 0
+            for frame in container.decode(stream):
+                if total == 0 and frame.pts is not None:
+                    self.first_pts = frame.pts
+                self._same_format(frame, total)
+                total += frame.samples
+            return total
+        except (av.FFmpegError, OSError) as e:
+            raise SoundError(f"{self.name} is damaged ({reason(e)}). Export it again.") from e
+
+    def _same_format(self, frame: Any, at: int) -> None:
+        if at == 0:  # what is decoded counts, not what the header said (HE-AAC doubles the rate)
+            self.rate, self.layout = frame.sample_rate, _usual(frame.layout)
+        elif frame.sample_rate != self.rate or _usual(frame.layout) != self.layout:
+            raise SoundError(
+                f"{self.name} changes its sample rate or channels after {at / self.rate:.2f} s. "
+                "Convert it to WAV first."
+            )
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        with self.opened() as container:
+            stream = self.stream_of(container)
+            held: list[np.ndarray] = []
+            total = waiting = 0
+            try:
+                for frame in container.decode(stream):
+                    held.append(_floats(frame))
+                    waiting += frame.samples
+                    if waiting >= BLOCK:
+                        yield self._joined(held, total)
+                        total, waiting, held = total + waiting, 0, []
+            except (av.FFmpegError, OSError) as e:
+                raise SoundError(
+                    f"{self.name} is damaged after {total / self.rate:.2f} s ({reason(e)}). "
+                    "Export it again."
+                ) from e
+            if held:
+                yield self._joined(held, total)
+
+    def _joined(self, held: list[np.ndarray], start: int) -> np.ndarray:
+        block = np.concatenate(held, 1)
+        _refuse_non_finite(block, start, self)
+        return block
+
+
+class Part(Sound):
+    """Samples ``[start, stop)`` of another sound."""
+
+    def __init__(self, source: Sound, start: int, stop: int) -> None:
+        if not 0 <= start < stop <= source.n_samples:
+            raise SoundError(
+                f"{source.name}: nothing is left between {start / source.rate:g} s and "
+                f"{stop / source.rate:g} s of its {float(source.duration):g} s."
+            )
+        self.source, self._start = source, start
+        self.rate, self.layout, self.name = source.rate, source.layout, source.name
+        self.bits = source.bits
+        self.n_samples = stop - start
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        position, stop = 0, self._start + self.n_samples
+        for block in self.source.blocks():
+            end = position + block.shape[1]
+            if end > self._start:
+                yield block[:, max(0, self._start - position) : stop - position]
+            position = end
+            if position >= stop:
+                return
+
+
+class Padded(Sound):
+    """Another sound with silence before and after, in samples."""
+
+    def __init__(self, source: Sound, before: int, after: int) -> None:
+        if min(before, after) < 0:
+            raise SoundError("Silence at the start or the end cannot be shorter than 0 s.")
+        self.source, self._before, self._after = source, before, after
+        self.rate, self.layout, self.name = source.rate, source.layout, source.name
+        self.bits = source.bits
+        self.n_samples = before + source.n_samples + after
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        yield from _silence(self.channels, self._before)
+        yield from self.source.blocks()
+        yield from _silence(self.channels, self._after)
+
+
+class Filtered(Sound):
+    """Another sound through FFmpeg audio filters that keep its duration.
+
+    filters: ``("name", "arguments")`` in order.   rate, layout: of the result.
+    """
+
+    def __init__(
+        self,
+        source: Sound,
+        filters: tuple[tuple[str, str], ...] = (),
+        rate: int | None = None,
+        layout: str | None = None,
+    ) -> None:
+        self.source, self._filters = source, filters
+        self.rate, self.layout = rate or source.rate, layout or source.layout
+        self.name = source.name
+        self.n_samples = round_half_up(source.duration * self.rate)
+
+    def _graph(self) -> av.filter.Graph:
+        graph = av.filter.Graph()
+        shape = f"sample_fmts=fltp:sample_rates={self.rate}:channel_layouts={self.layout}"
+        nodes = [
+            graph.add_abuffer(
+                format="fltp",
+                sample_rate=self.source.rate,
+                layout=self.source.layout,
+                time_base=Fraction(1, self.source.rate),
+            ),
+            *(graph.add(name, arguments) for name, arguments in self._filters),
+            graph.add("aformat", shape),
+            graph.add("abuffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        return graph
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        left = self.n_samples
+        for block in self._through(self._graph()):
+            yield block[:, :left]
+            left -= min(left, block.shape[1])
+            if not left:
+                return
+        yield from _silence(self.channels, left)
+
+    def _through(self, graph: av.filter.Graph) -> Iterator[np.ndarray]:
+        position = 0
+        for block in self.source.blocks():
+            frame = as_frame(block, self.source.layout, self.source.rate, position)
+            position += block.shape[1]
+            graph.push(frame)
+            yield from _pulled(graph)
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[np.ndarray]:
+    while True:
+        try:
+            yield graph.pull().to_ndarray()
+        except (BlockingIOError, EOFError):
+            return
+
+
+def as_frame(block: np.ndarray, layout: str, rate: int, pts: int) -> av.AudioFrame:
+    """float32 (channels, n) -> a planar PyAV frame that starts at sample ``pts``."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = rate, pts, Fraction(1, rate)
+    return frame
+
+
+def to_length(sound: Sound, n_samples: int) -> Sound:
+    """Cut the end, or pad it with silence."""
+    if n_samples == sound.n_samples:
+        return sound
+    if n_samples < sound.n_samples:
+        return Part(sound, 0, n_samples)
+    return Padded(sound, 0, n_samples - sound.n_samples)
+
+
+def trim(sound: Sound, start: Any = 0, duration: Any = None) -> Sound:
+    """Seconds ``[start, start + duration)``; duration None or 0 = to the end."""
+    first = round_half_up(Fraction(start or 0) * sound.rate)
+    stop = sound.n_samples
+    if duration:
+        stop = min(stop, first + round_half_up(Fraction(duration) * sound.rate))
+    return sound if (first, stop) == (0, sound.n_samples) else Part(sound, first, stop)
+
+
+def pad(sound: Sound, before: Any = 0, after: Any = 0) -> Sound:
+    """Seconds of silence at either end."""
+    first, last = (round_half_up(Fraction(s or 0) * sound.rate) for s in (before, after))
+    return sound if first == last == 0 else Padded(sound, first, last)
+
+
+def _silence(channels: int, n: int) -> Iterator[np.ndarray]:
+    for start in range(0, n, BLOCK):
+        yield np.zeros((channels, min(BLOCK, n - start)), np.float32)
+
+
+def _floats(frame: Any) -> np.ndarray:
+    """One decoded frame as float32 (channels, n)."""
+    samples = frame.to_ndarray()
+    if frame.format.is_packed:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    kind = frame.format.packed.name
+    if kind in _FULL_SCALE:
+        samples = samples - 128.0 if kind == "u8" else samples
+        return (samples * (1 / _FULL_SCALE[kind])).astype(np.float32)
+    return np.asarray(samples, np.float32)
+
+
+def _usual(layout: Any) -> str:
+    """The layout's name; the usual one where the file only says how many channels there are."""
+    named = not layout.name.endswith("channels") and layout.name != "unknown"
+    return layout.name if named else layout_of(layout.nb_channels)
+
+
+def _bits(context: Any) -> int:
+    name = context.format.packed.name if context.format else "s16"
+    return {"u8": 16, "s16": 16}.get(name, 24)
+
+
+def _refuse_empty(sound: Sound) -> None:
+    if sound.n_samples < 1:
+        raise SoundError(f"{sound.name} has no samples: its duration is 0. Use another sound.")
+
+
+def _refuse_non_finite(block: np.ndarray, start: int, sound: Sound) -> None:
+    if not np.isfinite(block).all():
+        at = start + int(np.argmax(~np.isfinite(block).all(0)))
+        raise SoundError(
+            f"{sound.name} holds a sample that is not a number (NaN or infinite) "
+            f"at {at / sound.rate:.3f} s. Repair it in an audio editor."
+        )

@@ -1,0 +1,67 @@
+"""Stand-in for `comfy.model_management` and `comfy.cli_args.args`: a machine with only a CPU."""
+
+from types import SimpleNamespace
+
+import torch
+
+args = SimpleNamespace()
+
+
+def reset() -> None:
+    """Not ComfyUI's: the command line without options, nothing interrupted."""
+    vars(args).update(cpu=True, disable_metadata=False, fp16_intermediates=False, gpu_only=False)
+    interrupt_current_processing(False)
+
+
+class InterruptProcessingException(BaseException):
+    """BaseException since some version after 0.15, where it still was an Exception."""
+
+
+interrupt_processing = False
+
+
+def interrupt_current_processing(value=True) -> None:
+    global interrupt_processing
+    interrupt_processing = value
+
+
+def processing_interrupted() -> bool:
+    return interrupt_processing
+
+
+def throw_exception_if_processing_interrupted() -> None:
+    if interrupt_processing:
+        interrupt_current_processing(False)  # raising clears the flag
+        raise InterruptProcessingException
+
+
+def get_torch_device() -> torch.device:
+    return torch.device("cpu")
+
+
+def intermediate_device() -> torch.device:
+    return torch.device("cpu")
+
+
+def intermediate_dtype() -> torch.dtype:
+    return torch.float16 if args.fp16_intermediates else torch.float32
+
+
+def unet_offload_device() -> torch.device:
+    return torch.device("cpu")
+
+
+def should_use_fp16(device=None, model_params=0, prioritize_performance=True, manual_cast=False):
+    return False
+
+
+def should_use_bf16(device=None, model_params=0, prioritize_performance=True, manual_cast=False):
+    return False
+
+
+def get_free_memory(dev=None, torch_free_too=False) -> int:
+    return 8 << 30
+
+
+def soft_empty_cache(force=False) -> None:
+    pass
