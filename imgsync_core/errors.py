@@ -19,7 +19,14 @@ class ImgSyncError(Exception):
 
 
 class InputError(ImgSyncError):
-    """Something that was handed in cannot be used."""
+    """Something that was handed in cannot be used.
+
+    unknown: the file is of no kind that could be read, so another reader may be tried.
+    """
+
+    def __init__(self, message: str, *, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.unknown = unknown
 
 
 class PictureError(InputError):

@@ -169,8 +169,10 @@ class Timeline:
 
     def at_rate(self, rate: int) -> Timeline:
         """The same frames over the same sound resampled to ``rate``."""
-        n = min(round_half_up(Fraction(self.n_samples * rate, self.rate)),
-                round_half_up(self.n_frames * rate / self.fps))
+        n = min(
+            round_half_up(Fraction(self.n_samples * rate, self.rate)),
+            round_half_up(self.n_frames * rate / self.fps),
+        )
         return Timeline(self.fps, rate, n, self.n_frames)
 
 

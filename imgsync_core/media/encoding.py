@@ -23,6 +23,7 @@ class Encoding:
     crf: constant quality, lower is better; None where the codec has no such scale.
     crf_range: what the codec takes.     still_crf: added where all frames are equal.
     gop: frames from one key frame to the next at most; 1 = every frame stands alone.
+    reorder: frames by which coding runs ahead of showing; 0 for stills.
     align: width and height have to be multiples of this.
     sound: FFmpeg's audio encoder; None = the format carries no sound.
     sound_bit_rate: bits per second for up to two channels; None = lossless.
@@ -44,6 +45,7 @@ class Encoding:
     crf_range: tuple[int, int] = (0, 0)
     still_crf: int = 0
     gop: int = 250
+    reorder: int = 0
     align: int = 2
     cycles: bool = True
     merges: bool = False
@@ -102,6 +104,7 @@ _H264 = Encoding(
     crf=18,
     crf_range=(1, 51),
     still_crf=-5,
+    reorder=2,
     copies=_IN_MP4,
     muxer_options=_MOV,
 )
@@ -127,6 +130,7 @@ _AV1 = replace(
     crf=28,
     crf_range=(1, 63),
     still_crf=-4,
+    reorder=0,
 )
 _VP9 = Encoding(
     name="webm-vp9",

@@ -87,9 +87,7 @@ class Fit:
         scale = min(size[0] / image.width, size[1] / image.height)
         if not (self.width or self.height):
             scale = 1.0  # only a multiple was asked for: leave the pixels alone
-        inner = image.resize(
-            _scaled(image.width, image.height, scale), Image.Resampling.LANCZOS
-        )
+        inner = image.resize(_scaled(image.width, image.height, scale), Image.Resampling.LANCZOS)
         if self.background == BLUR:
             out = _blurred(image, size)
         else:

@@ -43,7 +43,7 @@ class PanZoom(FrameSource):
     start, end: rectangles as parts of the picture; each grows to the picture's own shape, so
         that nothing is distorted. The zoom runs evenly in magnification
         (geometrically), which looks steady to the eye.
-    eased: slow start and slow end.
+    eased: slow start and slow end.   size: of the frames; the picture's own when not given.
     """
 
     def __init__(
@@ -55,11 +55,12 @@ class PanZoom(FrameSource):
         *,
         fps: Fraction = Fraction(25),
         eased: bool = True,
+        size: tuple[int, int] | None = None,
     ) -> None:
         frame = picture.rgb if picture.alpha is None else picture.rgba()
         image = Image.fromarray(frame)
         self._image = image.convert("RGBa") if image.mode == "RGBA" else image
-        self.size = picture.size
+        self.size = size or picture.size
         self.channels = frame.shape[-1]
         self.fps = fps
         self.n_frames = n_frames
@@ -75,7 +76,7 @@ class PanZoom(FrameSource):
         # the corner moves with the share, so that a point fixed in both views stays fixed
         part = x if a == b else (share - a) / (b - a)
         corner = np.array([ax, ay]) * (1 - part) + np.array([bx, by]) * part
-        scale = np.array([*self.size, *self.size], float)
+        scale = np.array([*self._image.size, *self._image.size], float)
         return (np.concatenate([corner, corner + share], 1) * scale).clip(0, scale)
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -86,16 +87,14 @@ class PanZoom(FrameSource):
         return np.stack([self._view(box) for box in boxes])
 
     def _view(self, box: np.ndarray) -> np.ndarray:
-        view = self._image.resize(
-            self.size, Image.Resampling.BICUBIC, box=tuple(map(float, box))
-        )
+        view = self._image.resize(self.size, Image.Resampling.BICUBIC, box=tuple(map(float, box)))
         return np.asarray(view.convert("RGBA") if view.mode == "RGBa" else view)
 
 
 def _square(rect: Rect) -> tuple[float, float, float]:
     """x, y and share of the smallest view with the picture's own shape that shows ``rect``."""
     x, y, w, h = rect
-    if not (0 <= x and 0 <= y and w >= 0.01 and h >= 0.01 and x + w <= 1.0001 and y + h <= 1.0001):
+    if not (x >= 0 and y >= 0 and w >= 0.01 and h >= 0.01 and x + w <= 1.0001 and y + h <= 1.0001):
         raise PictureError(
             f"The rectangle {rect} is not inside the picture. "
             "Give x, y, width, height as parts from 0 to 1."

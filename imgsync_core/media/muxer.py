@@ -9,7 +9,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -148,18 +148,19 @@ class Muxer:
                 f"{self._form.size[0]}x{self._form.size[1]} with {self._form.channels}."
             )
         for packet in self._opened(still=False).write(chunk):
-            self._put(packet, packet.pts, packet.dts)
+            self._put(packet, packet.pts)
 
     def write_source(self, source: FrameSource) -> None:
         """All frames of a source as long as the timeline; what repeats is encoded once."""
         still = source.period == 1 and source.lead == 0 and source.n_frames > 1
         track = self._opened(still)
-        for packet, pts, dts in packets_of(track, source):
-            self._put(packet, pts, dts)
+        for packet, pts in packets_of(track, source):
+            self._put(packet, pts)
 
-    def _put(self, packet: Any, pts: int, dts: int) -> None:
+    def _put(self, packet: Any, pts: int) -> None:
         """Write one coded frame, and before it all sound that starts no later."""
         assert self._video is not None
+        dts = self._frames - self._video.reorder  # one frame a packet, whichever encoder made it
         if self._sound is not None:
             for sound in self._sound.until(dts / self._form.fps):
                 self._container.mux_one(sound)
@@ -249,7 +250,7 @@ class Muxer:
         if self._video is None:
             raise OutputError("No frames came, so there is nothing to write.")
         for packet in self._video.rest():
-            self._put(packet, packet.pts, packet.dts)
+            self._put(packet, packet.pts)
         if self._sound is not None:
             for packet in self._sound.until(None):
                 self._container.mux_one(packet)
@@ -263,7 +264,8 @@ class Muxer:
         if self._path is not None:
             check_target(self._path, self._overwrite)
             os.replace(self._part, self._path)
-        self._report = Report(self._path, info, tuple(self._notes))
+        name = self._path.name if self._path is not None else info.name
+        self._report = Report(self._path, replace(info, name=name), tuple(self._notes))
 
     def _correct(self) -> None:
         """Mend what FFmpeg states wrongly in the finished file."""

@@ -43,7 +43,8 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
     except (av.FFmpegError, OSError, ValueError) as e:
         raise error(
             f"{name_of(file)} is not {what} that can be read ({reason(e)}). "
-            "Check the file, or convert it to a common format."
+            "Check the file, or convert it to a common format.",
+            unknown=True,
         ) from e
 
 

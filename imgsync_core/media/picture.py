@@ -87,7 +87,7 @@ def load_picture(path: str | os.PathLike[str]) -> Picture:
     except Image.DecompressionBombError:
         raise PictureError(_bomb_sentence(path)) from None
     except UnidentifiedImageError:
-        raise PictureError(_unknown_sentence(path)) from None
+        raise PictureError(_unknown_sentence(path), unknown=path.stat().st_size > 0) from None
     except (OSError, SyntaxError, ValueError, EOFError) as e:
         raise PictureError(
             f"{path.name} is damaged or cut short ({e}). Copy or export it again."

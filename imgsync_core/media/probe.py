@@ -128,12 +128,14 @@ def _probe(container: Any, file: MediaFile) -> MediaInfo:
 
 
 class _Span:
-    """First and last time of a stream's packets, in ticks."""
+    """First and last time of a stream, in ticks: from its header, or else from its packets."""
 
     def __init__(self, stream: Any) -> None:
         self.tick = stream.time_base
         self.count = 0
         self.start, self.end = None, 0
+        # MP4 states it to the sample; packets may not (those of MP3 come back with round lengths)
+        self.stated = stream.duration and (stream.start_time or 0) + stream.duration
 
     def add(self, packet: Any) -> None:
         self.count += not packet.is_discard
@@ -143,7 +145,7 @@ class _Span:
     @property
     def seconds(self) -> tuple[Fraction, Fraction]:
         """From when to when something is presented; what lies before 0 is cut by the container."""
-        return max(0, self.start or 0) * self.tick, self.end * self.tick
+        return max(0, self.start or 0) * self.tick, (self.stated or self.end) * self.tick
 
 
 def _picture(stream: Any, span: _Span) -> PictureInfo:
@@ -191,6 +193,13 @@ def _probe_webp(path: Path) -> MediaInfo:
         duration = Fraction(ms, 1000)
         fps = frames / duration if duration else Fraction(0)
         picture = PictureInfo(
-            "webp", image.width, image.height, image.mode.lower(), fps, frames, Fraction(0), duration
+            "webp",
+            image.width,
+            image.height,
+            image.mode.lower(),
+            fps,
+            frames,
+            Fraction(0),
+            duration,
         )
     return MediaInfo(path.name, "webp", path.stat().st_size, duration, picture, None)

@@ -24,8 +24,8 @@ from .video_track import VideoTrack
 CHUNK_BYTES = 16 << 20  # raw frames read at a time
 CYCLE_BYTES = 64 << 20  # encoded frames kept for writing again; a longer pass is encoded anew
 
-Timed = tuple[Any, int, int]
-"""A packet, and its presentation and decoding times in frames from the start of the file."""
+Timed = tuple[Any, int]
+"""A packet, and its presentation time in frames from the start of the file."""
 
 
 def cycle_of(source: FrameSource, encoding: Encoding) -> int:
@@ -46,14 +46,12 @@ def packets_of(track: VideoTrack, source: FrameSource) -> Iterator[Timed]:
         yield from _cycles(track, source, lead, cycle)
 
 
-def _segment(
-    track: VideoTrack, source: FrameSource, start: int, stop: int, delay: int | None = None
-) -> Iterator[Timed]:
-    """Frames ``[start, stop)``; delay: frames between coding and showing, None = the encoder's."""
+def _segment(track: VideoTrack, source: FrameSource, start: int, stop: int) -> Iterator[Timed]:
+    """Frames ``[start, stop)`` by an encoder that starts afresh."""
     ahead = Ahead(_chunks(source, start, stop), _bytes, 0)
     try:
-        for i, packet in enumerate(track.segment(ahead)):
-            yield packet, start + packet.pts, start + (packet.dts if delay is None else i - delay)
+        for packet in track.segment(ahead):
+            yield packet, start + packet.pts
     finally:
         ahead.stop()
 
@@ -63,24 +61,24 @@ def _cycles(track: VideoTrack, source: FrameSource, start: int, cycle: int) -> I
     stop, at = source.n_frames, start + cycle
     kept: list[Timed] = []
     size = 0
-    for packet, pts, dts in _segment(track, source, start, at):
+    for packet, pts in _segment(track, source, start, at):
         size += packet.size
         if size <= CYCLE_BYTES:
-            kept.append((packet, pts - start, dts - start))
-        yield packet, pts, dts
+            kept.append((packet, pts - start))
+        yield packet, pts
     if size > CYCLE_BYTES:
         for again in range(at, stop, cycle):
             yield from _segment(track, source, again, min(again + cycle, stop))
         return
     while at + cycle <= stop:
-        yield from ((packet, at + pts, at + dts) for packet, pts, dts in kept)
+        yield from ((packet, at + pts) for packet, pts in kept)
         at += cycle
     rest = kept[: stop - at]
-    if all(pts == i for i, (_, pts, _) in enumerate(rest)):
+    if all(pts == i for i, (_, pts) in enumerate(rest)):
         # coded in the order of showing: any first part stands by itself
-        yield from ((packet, at + pts, at + dts) for packet, pts, dts in rest)
+        yield from ((packet, at + pts) for packet, pts in rest)
     else:
-        yield from _segment(track, source, at, stop, delay=-kept[0][2])
+        yield from _segment(track, source, at, stop)
 
 
 def _chunks(source: FrameSource, start: int, stop: int) -> Iterator[np.ndarray]:

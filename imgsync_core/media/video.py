@@ -126,7 +126,9 @@ class VideoFrames(FrameSource):
         # containers round times to ticks: a frame that would begin within the last tick is not one
         count = -((-length + min(Fraction(1), step / 2)) // step)
         if begin < 0 or count < 1:
-            raise TimeError(f"{self.name}: nothing is left between the start and the end asked for.")
+            raise TimeError(
+                f"{self.name}: nothing is left between the start and the end asked for."
+            )
         times = np.array(index.pts) - first
         wanted = [int(begin + i * step) + 1 for i in range(int(count))]
         return np.searchsorted(times, wanted, side="right") - 1
@@ -242,4 +244,3 @@ class VideoFrames(FrameSource):
             self._container.close()
         self._container = self._decoder = None
         self._position = -1
-

@@ -170,6 +170,7 @@ class VideoTrack:
     """The picture of one file: frames in, packets out, numbered in frames.
 
     stream: of the container; its own encoder makes the first segment.
+    reorder: frames by which coding runs ahead of showing.
     on_frame() is called for every frame that goes in.
     """
 
@@ -182,6 +183,7 @@ class VideoTrack:
         self._context: Any = stream.codec_context
         self._used = self._fed = False
         self._number = 0
+        self.reorder = 0 if still else form.encoding.reorder
         _setup(self._context, form, still)
         _open(self._context, form)
 

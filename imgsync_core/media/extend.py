@@ -1,0 +1,69 @@
+"""Make a still or a short clip last: hold, loop, ping-pong, pan and zoom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import InputError
+from .frames import FrameSource, Held, Looped, PingPong
+from .motion import MOVES, PanZoom, Rect
+from .picture import Picture
+
+Mode = Literal["hold", "loop", "ping-pong", "pan-zoom"]
+MODES: tuple[Mode, ...] = ("hold", "loop", "ping-pong", "pan-zoom")
+
+
+@dataclass(frozen=True)
+class Extension:
+    """How frames are made to last.
+
+    mode: ``hold`` plays once and keeps the last frame; ``loop`` starts again; ``ping-pong`` plays
+        there and back; ``pan-zoom`` glides over a still.
+    crossfade: frames over which ``loop`` blends its end into its start.
+    start, end: what ``pan-zoom`` shows first and last, as parts of the picture.
+    eased: ``pan-zoom`` starts and stops slowly.
+    """
+
+    mode: Mode = "hold"
+    crossfade: int = 0
+    start: Rect = MOVES["zoom in"][0]
+    end: Rect = MOVES["zoom in"][1]
+    eased: bool = True
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise InputError(f"Mode {self.mode!r} is not known. Use {', '.join(MODES)}.")
+
+
+def extend(
+    source: FrameSource,
+    n_frames: int,
+    how: Extension,
+    size: tuple[int, int] | None = None,
+) -> FrameSource:
+    """The source made ``n_frames`` long (or cut to them).
+
+    size: of the frames of a ``pan-zoom``, whose source may be larger to have detail to zoom into.
+    """
+    if how.mode == "pan-zoom":
+        if source.n_frames > 1:
+            raise InputError(
+                f"pan-zoom moves over one picture, and {source.n_frames} frames came. "
+                "Use loop or ping-pong for a clip."
+            )
+        picture = picture_of(source)
+        return PanZoom(
+            picture, n_frames, how.start, how.end, fps=source.fps, eased=how.eased, size=size
+        )
+    if how.mode == "loop" and source.n_frames > 1:
+        return Looped(source, n_frames, how.crossfade)
+    if how.mode == "ping-pong":
+        return PingPong(source, n_frames)
+    return Held(source, n_frames)
+
+
+def picture_of(source: FrameSource) -> Picture:
+    """The first frame of a source."""
+    frame = source.read(0, 1)[0]
+    return Picture(frame[..., :3], frame[..., 3] if frame.shape[-1] == 4 else None)

@@ -1,0 +1,170 @@
+"""A job in, a file out: file -> portrait and speech -> timeline -> chunks of frames -> muxer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError, PictureError, VideoError
+from .media.encoding import Encoding
+from .media.extend import Extension, extend
+from .media.fit import Fit
+from .media.frames import Fitted, FrameSource, StillFrames
+from .media.loudness import normalise
+from .media.muxer import Muxer, Report, check_target
+from .media.picture import RGB, Picture, load_picture
+from .media.sound import FileSound, Sound, pad, trim
+from .media.video import VideoFrames
+from .timeline import Grid, Timeline, parse_fps
+
+DEFAULT_FPS = Fraction(25)
+
+
+@dataclass(frozen=True)
+class SoundEdit:
+    """What happens to the sound before its length counts; times in seconds.
+
+    start, duration: the part to use (duration 0 = to the end).   pad_start, pad_end: silence.
+    loudness: target in LUFS; None = leave it as it is.
+    """
+
+    start: Any = 0
+    duration: Any = 0
+    loudness: float | None = None
+    pad_start: Any = 0
+    pad_end: Any = 0
+
+    def apply(self, sound: Sound) -> Sound:
+        """The edited sound; the very same object when there is nothing to do."""
+        sound = trim(sound, self.start, self.duration)
+        if self.loudness is not None:
+            sound = normalise(sound, self.loudness)
+        return pad(sound, self.pad_start, self.pad_end)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Extend ``picture`` to the length of ``sound`` (or of ``frames`` or ``seconds``).
+
+    picture: a picture or video file.   fps: None = the video's own, 25 for a picture.
+    """
+
+    picture: str | os.PathLike[str] | Picture
+    sound: str | os.PathLike[str] | Sound | None
+    encoding: Encoding
+    frames: int | None = None
+    seconds: Any = None
+    fps: Any = None
+    grid: Grid = Grid()
+    fit: Fit = Fit()
+    extension: Extension = Extension()
+    edit: SoundEdit = SoundEdit()
+    background: RGB = (0, 0, 0)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def render(
+    job: Job,
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    check: Callable[[], None] | None = None,
+) -> Report:
+    """Write the video of a job. Raises ImgSyncError; nothing is left behind then."""
+    check_target(Path(target), overwrite)
+    sound = _sound(job)
+    source = open_source(job.picture, job.fps)
+    try:
+        timeline = _timeline(job, sound, source.fps)
+        frames = _extended(source, job, timeline.n_frames)
+        with Muxer(
+            target,
+            job.encoding,
+            timeline,
+            frames.size,
+            channels=frames.channels,
+            sound=sound,
+            background=job.background,
+            metadata=job.metadata,
+            overwrite=overwrite,
+            on_progress=on_progress,
+            check=check,
+        ) as out:
+            out.write_source(frames)
+    finally:
+        source.close()
+    return out.report
+
+
+def open_source(file: str | os.PathLike[str] | Picture, fps: Any = None) -> FrameSource:
+    """A picture or a video as frames. Raises PictureError or VideoError."""
+    if isinstance(file, Picture):
+        return StillFrames(file, DEFAULT_FPS if fps is None else parse_fps(fps))
+    try:
+        return open_source(load_picture(file), fps)
+    except PictureError as not_a_picture:
+        if not not_a_picture.unknown:
+            raise
+        try:
+            return VideoFrames(file, fps=fps)
+        except VideoError as not_a_video:
+            if not_a_video.unknown:
+                raise PictureError(
+                    f"{Path(file).name} is neither a picture nor a video that can be read. "
+                    "Use for example PNG, JPEG, WebP or MP4."
+                ) from not_a_video
+            raise
+
+
+def _sound(job: Job) -> Sound | None:
+    if job.sound is None:
+        return None
+    sound = job.sound if isinstance(job.sound, Sound) else FileSound(job.sound)
+    return job.edit.apply(sound)
+
+
+def _timeline(job: Job, sound: Sound | None, fps: Fraction) -> Timeline:
+    """The sound decides; a number of frames or seconds replaces it or asks for more."""
+    if sound is None and job.frames is None and job.seconds is None:
+        raise InputError("Give a sound, or a number of frames or seconds.")
+    wanted = 0
+    if job.frames is not None:
+        wanted = job.frames
+    elif job.seconds is not None:
+        wanted = Timeline.of_seconds(job.seconds, fps).n_frames
+    if sound is None:
+        return Timeline.of_frames(job.grid.round_up(wanted), fps)
+    timeline = Timeline.of_sound(sound.n_samples, sound.rate, fps, job.grid)
+    if wanted and wanted < timeline.n_frames:
+        raise InputError(
+            f"{wanted} frames are shorter than the sound, which needs {timeline.n_frames}. "
+            "Ask for more, or trim the sound."
+        )
+    if wanted:
+        n_frames = job.grid.round_up(wanted)
+        timeline = Timeline.of_frames(n_frames, fps, sound.rate, sound.n_samples)
+    return timeline
+
+
+def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:
+    size = job.fit.size(*source.size)
+    fit = job.fit
+    if job.extension.mode == "pan-zoom":
+        fit = _detailed(fit, source.size, size)
+    fitted = source if fit.is_identity else Fitted(source, fit)
+    return extend(fitted, n_frames, job.extension, size)
+
+
+def _detailed(fit: Fit, native: tuple[int, int], size: tuple[int, int]) -> Fit:
+    """The same fit at up to twice the size, so that a zoom has detail to go into."""
+    scale = min(2.0, native[0] / size[0], native[1] / size[1])
+    if scale <= 1:
+        return fit
+    w, h = round(size[0] * scale), round(size[1] * scale)
+    mode = "stretch" if fit.mode == "stretch" else "pad" if fit.mode == "pad" else "crop"
+    return Fit(mode, w, h, 1, fit.background)
