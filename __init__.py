@@ -1,4 +1,4 @@
-"""ImgSync as a ComfyUI node pack. Importing it loads nothing: the nodes come in at the entry point."""
+"""ImgSync as a ComfyUI node pack. Importing it loads nothing; the entry point brings the nodes."""
 
 WEB_DIRECTORY = "./web"
 

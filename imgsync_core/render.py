@@ -11,15 +11,15 @@ from typing import Any
 
 from .errors import InputError, PictureError, VideoError
 from .media.encoding import Encoding
-from .media.extend import Extension, extend
-from .media.fit import Fit
+from .media.extend import HOLD, Extension, extend
+from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource, StillFrames
 from .media.loudness import normalise
 from .media.muxer import Muxer, Report, check_target
 from .media.picture import RGB, Picture, load_picture
 from .media.sound import FileSound, Sound, pad, trim
 from .media.video import VideoFrames
-from .timeline import Grid, Timeline, parse_fps
+from .timeline import GRIDS, Grid, Timeline, parse_fps
 
 DEFAULT_FPS = Fraction(25)
 
@@ -59,10 +59,10 @@ class Job:
     frames: int | None = None
     seconds: Any = None
     fps: Any = None
-    grid: Grid = Grid()
-    fit: Fit = Fit()
-    extension: Extension = Extension()
-    edit: SoundEdit = SoundEdit()
+    grid: Grid = GRIDS["any"]
+    fit: Fit = AS_IT_IS
+    extension: Extension = HOLD
+    edit: SoundEdit = field(default_factory=SoundEdit)
     background: RGB = (0, 0, 0)
     metadata: dict[str, Any] = field(default_factory=dict)
 

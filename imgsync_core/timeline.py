@@ -2,9 +2,9 @@
 
 ::
 
-    samples  |0 . . . . . . . . . . . . n_samples)            the sound as it is
-    frames   |0      |1      |2      |3      |4      )        n_frames = ceil(n_samples * fps / rate)
-    padded   |0 . . . . . . . . . . . . . . . . . . .)        total_samples = round(n_frames * rate / fps)
+    samples  |0 . . . . . . . . . . . . n_samples)        the sound as it is
+    frames   |0      |1      |2      |3      |4      )    n_frames = ceil(n_samples * fps / rate)
+    padded   |0 . . . . . . . . . . . . . . . . . . .)    round(n_frames * rate / fps) samples
 
 Picture and sound end together when the sound is padded with silence to ``total_samples``.
 """

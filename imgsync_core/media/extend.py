@@ -36,6 +36,9 @@ class Extension:
             raise InputError(f"Mode {self.mode!r} is not known. Use {', '.join(MODES)}.")
 
 
+HOLD = Extension()
+
+
 def extend(
     source: FrameSource,
     n_frames: int,

@@ -96,6 +96,9 @@ class Fit:
         return out
 
 
+AS_IT_IS = Fit()
+
+
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 

@@ -58,7 +58,7 @@ class FrameSource(ABC):
         """Bytes of one frame."""
         return self.size[0] * self.size[1] * self.channels
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Let go of open files. Reading afterwards opens them again."""
 
 

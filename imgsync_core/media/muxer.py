@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 from ..errors import OutputError
 from ..timeline import Timeline
@@ -130,11 +131,11 @@ class Muxer:
         try:
             if error is None:
                 self._finish()
-        except (av.FFmpegError, OSError) as e:
+        except (FFmpegError, OSError) as e:
             raise self._failed(e) from e
         finally:
             self._clean_up()
-        if isinstance(error, (av.FFmpegError, OSError)):
+        if isinstance(error, (FFmpegError, OSError)):
             raise self._failed(error) from error
 
     # -- frames --
@@ -285,7 +286,7 @@ class Muxer:
             container, self._container = self._container, None
             try:
                 container.close()
-            except (av.FFmpegError, OSError, ValueError):
+            except (FFmpegError, OSError, ValueError):
                 container = None  # a full disk fails once more here; the first time counts
         if self._path is not None and self._video is not None:
             self._part.unlink(missing_ok=True)

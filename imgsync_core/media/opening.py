@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import av
+from av.error import FFmpegError
 
 from ..errors import InputError
 
@@ -40,7 +41,7 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
         return av.open(source)
     except PermissionError:
         raise error(f"{source} may not be read. Check its permissions.") from None
-    except (av.FFmpegError, OSError, ValueError) as e:
+    except (FFmpegError, OSError, ValueError) as e:
         raise error(
             f"{name_of(file)} is not {what} that can be read ({reason(e)}). "
             "Check the file, or convert it to a common format.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.error import FFmpegError
 from PIL import Image
 
 from ..errors import InputError
@@ -100,7 +101,7 @@ def probe(file: MediaFile) -> MediaInfo:
     try:
         with open_media(file, InputError, "a media file") as container:
             return _probe(container, file)
-    except (av.FFmpegError, OSError) as e:
+    except (FFmpegError, OSError) as e:
         raise InputError(f"{name_of(file)} is damaged ({reason(e)}). Export it again.") from e
 
 

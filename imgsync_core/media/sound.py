@@ -14,6 +14,8 @@ from typing import Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.filter import Graph
 
 from ..errors import SoundError
 from ..timeline import round_half_up
@@ -125,10 +127,12 @@ class FileSound(Sound):
 
     def _declared(self, container: Any, stream: Any) -> int | None:
         """Samples the header promises; None where it can only be guessed."""
-        kind, on_disk = container.format.name, isinstance(self.file, (str, os.PathLike))
-        if kind == "wav" and on_disk and self.codec.startswith("pcm_"):
-            return riff_samples(self.file)
-        exact = kind in _EXACT_HEADERS or (kind == "mp3" and on_disk and has_xing(self.file))
+        kind, path = container.format.name, self.file
+        exact = kind in _EXACT_HEADERS
+        if isinstance(path, (str, os.PathLike)):
+            if kind == "wav" and self.codec.startswith("pcm_"):
+                return riff_samples(path)
+            exact = exact or (kind == "mp3" and has_xing(path))
         if not exact or not stream.duration:
             return None
         return round_half_up(stream.duration * stream.time_base * self.rate)
@@ -144,7 +148,7 @@ class FileSound(Sound):
                 self._same_format(frame, total)
                 total += frame.samples
             return total
-        except (av.FFmpegError, OSError) as e:
+        except (FFmpegError, OSError) as e:
             raise SoundError(f"{self.name} is damaged ({reason(e)}). Export it again.") from e
 
     def _same_format(self, frame: Any, at: int) -> None:
@@ -168,7 +172,7 @@ class FileSound(Sound):
                     if waiting >= BLOCK:
                         yield self._joined(held, total)
                         total, waiting, held = total + waiting, 0, []
-            except (av.FFmpegError, OSError) as e:
+            except (FFmpegError, OSError) as e:
                 raise SoundError(
                     f"{self.name} is damaged after {total / self.rate:.2f} s ({reason(e)}). "
                     "Export it again."
@@ -242,8 +246,8 @@ class Filtered(Sound):
         self.name = source.name
         self.n_samples = round_half_up(source.duration * self.rate)
 
-    def _graph(self) -> av.filter.Graph:
-        graph = av.filter.Graph()
+    def _graph(self) -> Graph:
+        graph = Graph()
         shape = f"sample_fmts=fltp:sample_rates={self.rate}:channel_layouts={self.layout}"
         nodes = [
             graph.add_abuffer(
@@ -268,7 +272,7 @@ class Filtered(Sound):
                 return
         yield from _silence(self.channels, left)
 
-    def _through(self, graph: av.filter.Graph) -> Iterator[np.ndarray]:
+    def _through(self, graph: Graph) -> Iterator[np.ndarray]:
         position = 0
         for block in self.source.blocks():
             frame = as_frame(block, self.source.layout, self.source.rate, position)
@@ -279,7 +283,7 @@ class Filtered(Sound):
         yield from _pulled(graph)
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[np.ndarray]:
+def _pulled(graph: Graph) -> Iterator[np.ndarray]:
     while True:
         try:
             yield graph.pull().to_ndarray()

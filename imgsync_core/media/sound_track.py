@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.codec import Codec
+from av.error import FFmpegError
 
 from ..errors import EncodingError, SoundError
 from .ahead import Ahead
@@ -21,7 +23,7 @@ _PACKET_COST = 600  # bytes of bookkeeping for each packet that waits
 
 def suited(sound: Sound, encoding: Encoding) -> Sound:
     """The sound as the codec can carry it: the same, or resampled or mixed down."""
-    codec = av.codec.Codec(str(encoding.sound), "w")
+    codec = Codec(str(encoding.sound), "w")
     rates = sorted(codec.audio_rates or [])
     rate = sound.rate
     if rates and rate not in rates:
@@ -38,7 +40,7 @@ def _opens(encoding: Encoding, rate: int, layout: str) -> bool:
     _configure(context, encoding, rate, layout, 16)
     try:
         context.open(strict=False)
-    except (av.FFmpegError, ValueError):
+    except (FFmpegError, ValueError):
         return False
     return True
 
@@ -99,7 +101,7 @@ def encoded(context: Any, sound: Sound, n_samples: int) -> Iterator[Any]:
             yield from context.encode(as_frame(block, sound.layout, sound.rate, position))
             position += block.shape[1]
         yield from context.encode(None)
-    except av.FFmpegError as e:
+    except FFmpegError as e:
         raise SoundError(f"{sound.name} could not be encoded ({reason(e)}).") from e
 
 

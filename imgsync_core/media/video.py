@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
+from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
 from ..errors import TimeError, VideoError
@@ -96,7 +96,7 @@ class VideoFrames(FrameSource):
                     keys.append(packet.pts)
             rate = stream.average_rate or stream.guessed_rate
             tick, aspect = stream.time_base, stream.sample_aspect_ratio
-        except (av.FFmpegError, OSError) as e:
+        except (FFmpegError, OSError) as e:
             raise VideoError(f"{self.name} is damaged ({reason(e)}). Export it again.") from e
         finally:
             self.close()
@@ -189,7 +189,7 @@ class VideoFrames(FrameSource):
             except StopIteration:
                 self._ended(next_index, stop, last, room)
                 return
-            except (av.FFmpegError, OSError) as e:
+            except (FFmpegError, OSError) as e:
                 raise VideoError(
                     f"{self.name} is damaged at frame {next_index} ({reason(e)}). Export it again."
                 ) from e

@@ -11,6 +11,8 @@ from typing import Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
 from ..errors import EncodingError
@@ -78,7 +80,7 @@ def _open(context: Any, form: VideoFormat) -> None:
     try:
         with _quiet_svt():
             context.open(strict=False)
-    except (av.FFmpegError, ValueError) as e:
+    except (FFmpegError, ValueError) as e:
         w, h = form.padded
         raise EncodingError(
             f"{form.encoding.codec} does not take {w}x{h} at {float(form.fps):g} fps "
@@ -145,7 +147,7 @@ class _PaletteGraph:
     """RGB -> 256 colours chosen for each frame, ordered dither (steady where nothing moves)."""
 
     def __init__(self, form: VideoFormat) -> None:
-        self._graph = graph = av.filter.Graph()
+        self._graph = graph = Graph()
         w, h = form.padded
         source = graph.add_buffer(width=w, height=h, format="rgb24", time_base=1 / form.fps)
         split = graph.add("split")
