@@ -87,7 +87,10 @@ class PanZoom(FrameSource):
         return np.stack([self._view(box) for box in boxes])
 
     def _view(self, box: np.ndarray) -> np.ndarray:
-        view = self._image.resize(self.size, Image.Resampling.BICUBIC, box=tuple(map(float, box)))
+        left, top, right, bottom = box.tolist()
+        view = self._image.resize(
+            self.size, Image.Resampling.BICUBIC, box=(left, top, right, bottom)
+        )
         return np.asarray(view.convert("RGBA") if view.mode == "RGBa" else view)
 
 

@@ -149,7 +149,9 @@ class _PaletteGraph:
     def __init__(self, form: VideoFormat) -> None:
         self._graph = graph = Graph()
         w, h = form.padded
-        source = graph.add_buffer(width=w, height=h, format="rgb24", time_base=1 / form.fps)
+        source = graph.add_buffer(
+            width=w, height=h, format=av.VideoFormat("rgb24"), time_base=1 / form.fps
+        )
         split = graph.add("split")
         make = graph.add("palettegen", "stats_mode=single")
         use = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")
