@@ -143,7 +143,7 @@ def _extend(args: argparse.Namespace) -> None:
     from .media.encoding import preset_for
     from .media.extend import Extension
     from .media.fit import BLUR, Fit
-    from .media.motion import MOVES
+    from .media.motion import MOVES, parse_rect
     from .media.picture import parse_color
     from .render import Job, SoundEdit
     from .timeline import parse_grid
@@ -164,8 +164,8 @@ def _extend(args: argparse.Namespace) -> None:
         extension=Extension(
             args.mode,
             args.crossfade,
-            _rect(args.start_rect) or start,
-            _rect(args.end_rect) or end,
+            parse_rect(args.start_rect) if args.start_rect else start,
+            parse_rect(args.end_rect) if args.end_rect else end,
             not args.linear,
         ),
         edit=SoundEdit(
@@ -269,18 +269,6 @@ def _size(text: str | None) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal()):
         raise EncodingError(f"Size {text!r} is not WIDTHxHEIGHT. Use for example 1080x1920.")
     return int(width), int(height)
-
-
-def _rect(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        x, y, w, h = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"View {text!r} is not X,Y,W,H. Use for example 0.1,0.1,0.8,0.8."
-        ) from None
-    return x, y, w, h
 
 
 def _seconds(option: str, text: str) -> Any:

@@ -22,11 +22,12 @@ class InputError(ImgSyncError):
     """Something that was handed in cannot be used.
 
     unknown: the file is of no kind that could be read, so another reader may be tried.
+    absent: the file is fine, but has no track of the kind that was looked for.
     """
 
-    def __init__(self, message: str, *, unknown: bool = False) -> None:
+    def __init__(self, message: str, *, unknown: bool = False, absent: bool = False) -> None:
         super().__init__(message)
-        self.unknown = unknown
+        self.unknown, self.absent = unknown, absent
 
 
 class PictureError(InputError):

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, PictureError, VideoError
+from .errors import InputError, PictureError, TimeError, VideoError
 from .media.encoding import Encoding
 from .media.extend import HOLD, Extension, extend
 from .media.fit import AS_IT_IS, Fit
@@ -80,7 +80,7 @@ def render(
     sound = _sound(job)
     source = open_source(job.picture, job.fps)
     try:
-        timeline = _timeline(job, sound, source.fps)
+        timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
         frames = _extended(source, job, timeline.n_frames)
         with Muxer(
             target,
@@ -128,27 +128,33 @@ def _sound(job: Job) -> Sound | None:
     return job.edit.apply(sound)
 
 
-def _timeline(job: Job, sound: Sound | None, fps: Fraction) -> Timeline:
-    """The sound decides; a number of frames or seconds replaces it or asks for more."""
-    if sound is None and job.frames is None and job.seconds is None:
-        raise InputError("Give a sound, or a number of frames or seconds.")
+def timeline_for(
+    sound: Sound | None, fps: Fraction, frames: int | None, seconds: Any, grid: Grid
+) -> Timeline:
+    """The sound decides; a number of frames or seconds replaces it or asks for more.
+
+    Raises InputError when nothing says how long, or when the number is shorter than the sound.
+    """
     wanted = 0
-    if job.frames is not None:
-        wanted = job.frames
-    elif job.seconds is not None:
-        wanted = Timeline.of_seconds(job.seconds, fps).n_frames
+    if frames is not None:
+        if frames < 1:
+            raise TimeError(f"{frames} frames were asked for; at least 1 is needed.")
+        wanted = frames
+    elif seconds is not None:
+        wanted = Timeline.of_seconds(seconds, fps).n_frames
+    elif sound is None:
+        raise InputError("Give a sound, or a number of frames or seconds.")
     if sound is None:
-        return Timeline.of_frames(job.grid.round_up(wanted), fps)
-    timeline = Timeline.of_sound(sound.n_samples, sound.rate, fps, job.grid)
-    if wanted and wanted < timeline.n_frames:
+        return Timeline.of_frames(grid.round_up(wanted), fps)
+    timeline = Timeline.of_sound(sound.n_samples, sound.rate, fps, grid)
+    if not wanted:
+        return timeline
+    if wanted < Timeline.of_sound(sound.n_samples, sound.rate, fps).n_frames:
         raise InputError(
             f"{wanted} frames are shorter than the sound, which needs {timeline.n_frames}. "
             "Ask for more, or trim the sound."
         )
-    if wanted:
-        n_frames = job.grid.round_up(wanted)
-        timeline = Timeline.of_frames(n_frames, fps, sound.rate, sound.n_samples)
-    return timeline
+    return Timeline.of_frames(grid.round_up(wanted), fps, sound.rate, sound.n_samples)
 
 
 def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:

@@ -213,6 +213,25 @@ def preset(name: str) -> Encoding:
     return PRESETS[name]
 
 
+def in_container(encoding: Encoding, container: str) -> Encoding:
+    """The same codec in mp4, mkv or webm. Raises EncodingError where that is not possible."""
+    if encoding.extension == f".{container}":
+        return encoding
+    if container == "mkv":
+        return replace(encoding, container="matroska", extension=".mkv", tag=None, muxer_options={})
+    if container == "webm" and encoding.codec == _AV1.codec:
+        return replace(
+            encoding,
+            container="webm",
+            extension=".webm",
+            muxer_options={},
+            sound=_VP9.sound,
+            sound_bit_rate=_VP9.sound_bit_rate,
+            copies=_VP9.copies,
+        )
+    raise EncodingError(f"{container} does not hold {encoding.codec}. Use mp4 or mkv.")
+
+
 def preset_for(path: str | os.PathLike[str], name: str | None = None) -> Encoding:
     """The named preset, or the first whose extension fits the path. Raises EncodingError."""
     extension = Path(path).suffix.lower()

@@ -105,3 +105,14 @@ def _square(rect: Rect) -> tuple[float, float, float]:
     share = min(1.0, max(w, h))
     corner = (min(max(0.0, at + (side - share) / 2), 1 - share) for at, side in ((x, w), (y, h)))
     return *corner, share  # type: ignore[return-value]
+
+
+def parse_rect(text: str) -> Rect:
+    """``"0.1, 0.1, 0.8, 0.8"`` -> x, y, width, height. Raises PictureError."""
+    try:
+        x, y, w, h = (float(part) for part in text.split(","))
+    except ValueError:
+        raise PictureError(
+            f"View {text!r} is not x, y, width, height. Use for example 0.1, 0.1, 0.8, 0.8."
+        ) from None
+    return x, y, w, h

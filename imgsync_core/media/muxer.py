@@ -48,6 +48,15 @@ class Report:
     info: MediaInfo
     notes: tuple[str, ...] = ()
 
+    def sentence(self) -> str:
+        """For people: frames, seconds, the difference between picture and sound, and the notes."""
+        picture = self.info.picture
+        parts = [] if picture is None else [f"{picture.frames} frames"]
+        parts.append(f"{float(self.info.duration):.3f} s")
+        if self.info.sound is not None:
+            parts.append(f"picture and sound {float(self.info.difference) * 1000:.2f} ms apart")
+        return "; ".join([", ".join(parts), *self.notes])
+
 
 def check_target(path: Path, overwrite: bool) -> None:
     """Raise OutputError where a file cannot be put, before any work is done."""

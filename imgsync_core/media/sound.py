@@ -123,7 +123,9 @@ class FileSound(Sound):
         for stream in container.streams.audio:
             if stream.codec_context is not None:  # None: FFmpeg has no decoder for the track
                 return stream
-        raise SoundError(f"{self.name} has no sound. Name an audio file or a video with sound.")
+        raise SoundError(
+            f"{self.name} has no sound. Name an audio file or a video with sound.", absent=True
+        )
 
     def _declared(self, container: Any, stream: Any) -> int | None:
         """Samples the header promises; None where it can only be guessed."""

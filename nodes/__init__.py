@@ -1,0 +1,15 @@
+"""The ComfyUI face of ImgSync: each node is a schema and a call into ``imgsync_core``."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .audio_duration import AudioDuration
+from .extend_frames import ExtendFrames
+from .load_portrait import LoadPortrait
+from .mux_video import MuxVideo
+
+
+class ImgSyncExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [LoadPortrait, AudioDuration, ExtendFrames, MuxVideo]

@@ -1,0 +1,94 @@
+"""AudioDuration: how many frames a sound needs, and the sound made exactly that long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..imgsync_core.media.sound import to_length
+from ..imgsync_core.render import SoundEdit
+from ..imgsync_core.timeline import GRIDS, Timeline, parse_grid
+from .sockets import sound_of, to_audio
+
+LOUDNESS_OFF = 0.0
+
+
+def _seconds(name: str, tooltip: str) -> Any:
+    return io.Float.Input(
+        name, default=0.0, min=0.0, max=86400.0, step=0.01, advanced=True, tooltip=tooltip
+    )
+
+
+class AudioDuration(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ImgSyncAudioDuration",
+            display_name="Audio Duration",
+            category="video/imgsync",
+            description="Count the frames that a sound needs, and pad it to exactly that many.",
+            search_aliases=["audio length", "frame count", "seconds", "imgsync"],
+            inputs=[
+                io.Audio.Input("audio", tooltip="The sound to measure."),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=0.1,
+                    max=480.0,
+                    step=0.001,
+                    tooltip="Frames per second of the video to be.",
+                ),
+                io.Combo.Input(
+                    "grid",
+                    options=list(GRIDS),
+                    default="any",
+                    tooltip="Round the frames up to what a model takes: 16k LatentSync, 4k+1 Wan, "
+                    "8n+1 LTX, 17k+5 MiniMax.",
+                ),
+                _seconds("start", "Leave out this many seconds at the beginning."),
+                _seconds("duration", "Use only this many seconds; 0 = to the end."),
+                _seconds("pad_start", "Seconds of silence before."),
+                _seconds("pad_end", "Seconds of silence after."),
+                io.Float.Input(
+                    "loudness",
+                    default=LOUDNESS_OFF,
+                    min=-40.0,
+                    max=0.0,
+                    step=0.5,
+                    advanced=True,
+                    tooltip="Bring the sound to this loudness in LUFS (EBU R128), such as -16; "
+                    "0 leaves it as it is.",
+                ),
+            ],
+            outputs=[
+                io.Float.Output(display_name="seconds", tooltip="Duration of all the frames."),
+                io.Int.Output(display_name="frames", tooltip="Frames that hold the whole sound."),
+                io.Float.Output(display_name="fps", tooltip="Frames per second, as used."),
+                io.Int.Output(display_name="sample_rate", tooltip="Samples per second."),
+                io.Audio.Output(
+                    display_name="audio",
+                    tooltip="The sound, with silence to the exact end of the last frame.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        audio: dict[str, Any],
+        fps: float,
+        grid: str,
+        start: float,
+        duration: float,
+        pad_start: float,
+        pad_end: float,
+        loudness: float,
+    ) -> io.NodeOutput:
+        level = None if loudness == LOUDNESS_OFF else loudness
+        sound = SoundEdit(start, duration, level, pad_start, pad_end).apply(sound_of(audio))
+        time = Timeline.of_sound(sound.n_samples, sound.rate, fps, parse_grid(grid))
+        padded = to_audio(to_length(sound, time.total_samples), audio)
+        return io.NodeOutput(
+            float(time.duration), time.n_frames, float(time.fps), sound.rate, padded
+        )

@@ -1,0 +1,138 @@
+"""ExtendFrames: a still or a short clip, made to last, as a VIDEO that nobody has drawn yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..imgsync_core.errors import InputError
+from ..imgsync_core.media.extend import Extension, extend
+from ..imgsync_core.media.motion import MOVES, parse_rect
+from ..imgsync_core.render import timeline_for
+from ..imgsync_core.timeline import GRIDS, parse_grid
+from .sockets import frames_of, sound_of
+from .video import LazyVideo
+
+CUSTOM = "custom"
+
+
+def _mode_input() -> Any:
+    view = "as x, y, width, height in parts of the picture, 0 to 1 (with move: custom)."
+    pan_zoom = [
+        io.Combo.Input("move", options=[*MOVES, CUSTOM], tooltip="The way the camera goes."),
+        io.String.Input("start_view", default="0, 0, 1, 1", tooltip=f"The first view {view}"),
+        io.String.Input("end_view", default="0.1, 0.1, 0.8, 0.8", tooltip=f"The last view {view}"),
+        io.Boolean.Input("eased", default=True, tooltip="Start and stop slowly."),
+    ]
+    crossfade = io.Int.Input(
+        "crossfade", default=0, min=0, max=1000,
+        tooltip="Blend the end into the start over this many frames; 0 = a hard cut.",
+    )  # fmt: skip
+    return io.DynamicCombo.Input(
+        "mode",
+        options=[
+            io.DynamicCombo.Option("hold", []),
+            io.DynamicCombo.Option("loop", [crossfade]),
+            io.DynamicCombo.Option("ping-pong", []),
+            io.DynamicCombo.Option("pan-zoom", pan_zoom),
+        ],
+        tooltip="How it lasts: hold the last frame, loop, play there and back, or glide over a "
+        "still.",
+    )
+
+
+def _length_input() -> Any:
+    frames = io.Int.Input("frames", default=100, min=1, max=10_000_000, tooltip="Frames to make.")
+    seconds = io.Float.Input(
+        "seconds", default=4.0, min=0.01, max=86400.0, step=0.01, tooltip="Seconds to make."
+    )
+    return io.DynamicCombo.Input(
+        "length",
+        options=[
+            io.DynamicCombo.Option("match audio", []),
+            io.DynamicCombo.Option("frames", [frames]),
+            io.DynamicCombo.Option("seconds", [seconds]),
+        ],
+        tooltip="How long: all of the audio, or a number that is at least that long.",
+    )
+
+
+class ExtendFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ImgSyncExtendFrames",
+            display_name="Extend Frames",
+            category="video/imgsync",
+            description="Make a picture or a clip last as long as a sound. Takes no memory: "
+            "frames are made when the VIDEO is saved.",
+            search_aliases=["repeat image", "loop video", "ping pong", "ken burns", "imgsync"],
+            inputs=[
+                io.MultiType.Input(
+                    "source",
+                    types=[io.Image, io.Video],
+                    tooltip="A picture, a batch of frames, or a video.",
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="The sound; it goes into the VIDEO as it is."
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=0.0,
+                    max=480.0,
+                    step=0.001,
+                    tooltip="Frames per second; a video is resampled to it by time. "
+                    "0 = the video's own rate, 25 for pictures.",
+                ),
+                _mode_input(),
+                _length_input(),
+                io.Combo.Input(
+                    "grid",
+                    options=list(GRIDS),
+                    default="any",
+                    advanced=True,
+                    tooltip="Round the frames up to what a model takes: 16k LatentSync, 4k+1 Wan, "
+                    "8n+1 LTX, 17k+5 MiniMax.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    display_name="video", tooltip="Frames and sound, not yet drawn: save it."
+                ),
+                io.Int.Output(display_name="frames", tooltip="How many frames it has."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        source: Any,
+        fps: float,
+        mode: dict[str, Any],
+        length: dict[str, Any],
+        grid: str,
+        audio: dict[str, Any] | None = None,
+    ) -> io.NodeOutput:
+        if audio is None and length["length"] == "match audio":
+            raise InputError("Connect an AUDIO, or set length to frames or seconds.")
+        sound = None if audio is None else sound_of(audio)
+        frames = frames_of(source, fps)
+        time = timeline_for(
+            sound, frames.fps, length.get("frames"), length.get("seconds"), parse_grid(grid)
+        )
+        video = LazyVideo(extend(frames, time.n_frames, _extension(mode)), sound)
+        return io.NodeOutput(video, time.n_frames)
+
+
+def _extension(mode: dict[str, Any]) -> Extension:
+    """The widget values as the library's own words."""
+    move = mode.get("move", CUSTOM)
+    if mode["mode"] != "pan-zoom":
+        return Extension(mode["mode"], mode.get("crossfade", 0))
+    if move == CUSTOM:
+        start, end = parse_rect(mode["start_view"]), parse_rect(mode["end_view"])
+    else:
+        start, end = MOVES[move]
+    return Extension("pan-zoom", 0, start, end, mode["eased"])

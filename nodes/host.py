@@ -1,0 +1,110 @@
+"""What ComfyUI itself provides: folders, devices, progress, interruption, saved graphs."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as mm
+import comfy.utils
+import folder_paths
+import torch
+from comfy.cli_args import args
+
+from ..imgsync_core.errors import InputError, OutputError
+
+
+def input_pictures() -> list[str]:
+    """Names of the pictures in the input folder, sorted."""
+    folder = folder_paths.get_input_directory()
+    files = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    return sorted(folder_paths.filter_files_content_types(files, ["image"]))
+
+
+def input_path(name: str) -> Path:
+    """The file behind a widget's value; InputError where that is outside ComfyUI's folders."""
+    path = Path(folder_paths.get_annotated_filepath(name))
+    _, base = folder_paths.annotated_filepath(name)
+    root = os.path.realpath(base or folder_paths.get_input_directory())
+    # ComfyUI refuses this by itself only after 0.27
+    if os.path.commonpath([root, os.path.realpath(path)]) != root:
+        raise InputError(f"{name} is outside of ComfyUI's folders. Upload the file instead.")
+    return path
+
+
+def stamp(path: Path) -> str:
+    """Changes when the file changes."""
+    state = path.stat()
+    return f"{state.st_mtime_ns} {state.st_size}"
+
+
+def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) -> tuple[Path, str]:
+    """Where to write the next file of a prefix: its path, and its subfolder for the browser.
+
+    folder: ``output`` or ``temp``. Raises OutputError for a prefix that leaves that folder.
+    """
+    base = folder_paths.get_output_directory()
+    if folder == "temp":
+        base = folder_paths.get_temp_directory()
+    try:
+        where, name, counter, sub, _ = folder_paths.get_save_image_path(prefix, base, *size)
+    except Exception as e:  # ComfyUI raises a bare Exception here
+        raise OutputError(
+            f"The file name {prefix!r} leaves the {folder} folder. Use another."
+        ) from e
+    path = Path(where)
+    while (path / f"{name}_{counter:05}_{extension}").exists():  # also names without a video yet
+        counter += 1
+    return path / f"{name}_{counter:05}_{extension}", sub
+
+
+def temp_file(extension: str) -> Path:
+    """A name in the temporary folder that nobody else uses."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"imgsync_{uuid.uuid4().hex}{extension}"
+
+
+def graph_metadata(hidden: Any) -> dict[str, Any]:
+    """The prompt and workflow to write into a file, so that dropping it restores the graph."""
+    if args.disable_metadata or hidden is None:
+        return {}
+    metadata = dict(hidden.extra_pnginfo or {})
+    if hidden.prompt is not None:
+        metadata["prompt"] = hidden.prompt
+    return metadata
+
+
+def on_intermediate_device(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor as ComfyUI wants it between nodes."""
+    kind = getattr(mm, "intermediate_dtype", lambda: torch.float32)  # after 0.15
+    return tensor.to(mm.intermediate_device(), kind())
+
+
+def free_memory() -> int:
+    """Bytes of main memory that can be had."""
+    return int(mm.get_free_memory(torch.device("cpu")))
+
+
+def check_interrupted() -> None:
+    """Raise when the user has pressed Cancel."""
+    mm.throw_exception_if_processing_interrupted()
+
+
+class Progress:
+    """ComfyUI's progress bar of the node that is running."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            self._bar = comfy.utils.ProgressBar(total)
+        self._bar.update_absolute(done, total)
+
+
+def exists(path: str) -> bool:
+    """Whether a file in the temporary folder is still there: ComfyUI empties it."""
+    return os.path.isfile(path)
