@@ -245,9 +245,8 @@ def _described(info: dict[str, Any]) -> list[str]:
             f"{sound['duration']:.3f} s"
         )
     if picture and sound:
-        ms = info["difference_ms"]
-        verdict = "end together" if ms <= 1 else "do NOT end together"
-        lines.append(f"picture and sound {verdict}: {ms:.2f} ms apart")
+        verdict = "end together" if info["agrees"] else "do NOT end together"
+        lines.append(f"picture and sound {verdict}: {info['difference_ms']:.2f} ms apart")
     return lines
 
 

@@ -76,8 +76,11 @@ def _holds_tensors(video: Input.Video) -> bool:
 
 def _trim_window(video: Input.Video) -> tuple[Fraction, Fraction]:
     """Start and duration of a trimmed VIDEO in seconds; a duration of 0 = to the end."""
-    window = getattr(video, "get_active_trim_window", None)  # after 0.15
-    start, duration = window() if window else (0, 0)
+    if hasattr(video, "get_active_trim_window"):
+        start, duration = video.get_active_trim_window()
+    else:  # 0.15 keeps them to itself
+        start = getattr(video, "_VideoFromFile__start_time", 0)
+        duration = getattr(video, "_VideoFromFile__duration", 0)
     return Fraction(start).limit_denominator(10**6), Fraction(duration).limit_denominator(10**6)
 
 

@@ -26,7 +26,7 @@ class Encoding:
     reorder: frames by which coding runs ahead of showing; 0 for stills.
     align: width and height have to be multiples of this.
     sound: FFmpeg's audio encoder; None = the format carries no sound.
-    sound_bit_rate: bits per second for up to two channels; None = lossless.
+    sound_bit_rate: bits per second for up to two channels; None = lossless, or no sound.
     cycles: packets may be written again with later timestamps.
     merges: the encoder makes one long frame of neighbours that are equal.
     copies: audio codecs that are taken over as they are when nothing about the sound changed.
@@ -66,7 +66,7 @@ class Encoding:
     def with_sound_bit_rate(self, kbps: Any) -> Encoding:
         """The same with ``kbps`` kilobits a second of sound. Raises EncodingError."""
         if self.sound_bit_rate is None:
-            raise EncodingError(f"{self.name} keeps the sound lossless: it has no bit rate.")
+            raise EncodingError(f"{self.name} has no bit rate of sound to set. Leave it out.")
         if not 16 <= kbps <= 512:
             raise EncodingError(f"{kbps} kbit/s is out of range for sound. Use 16 to 512.")
         return replace(self, sound_bit_rate=int(kbps) * 1000)
@@ -185,6 +185,7 @@ _GIF = Encoding(
     align=1,
     cycles=False,
     sound=None,
+    sound_bit_rate=None,
     muxer_options={"loop": "0"},
 )
 _WEBP = Encoding(
@@ -199,6 +200,7 @@ _WEBP = Encoding(
     cycles=False,
     merges=True,
     sound=None,
+    sound_bit_rate=None,
     muxer_options={"loop": "0"},
 )
 

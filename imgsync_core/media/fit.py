@@ -79,6 +79,8 @@ class Fit:
             out = image.resize(size, Image.Resampling.LANCZOS)
         elif self.mode == "pad":
             out = self._pad(image, size)
+        elif not (self.width or self.height) and size[0] <= width and size[1] <= height:
+            out = _middle(image, size)  # only a multiple was asked for: leave the pixels alone
         else:
             out = _cover(image, size)
         return _array(out)
@@ -122,11 +124,16 @@ def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     w, h = size
     scale = max(w / image.width, h / image.height)
     if scale == 1:
-        x, y = (image.width - w) // 2, (image.height - h) // 2
-        return image.crop((x, y, x + w, y + h))
+        return _middle(image, size)
     bw, bh = min(w / scale, image.width), min(h / scale, image.height)
     x, y = (image.width - bw) / 2, (image.height - bh) / 2
     return image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + bw, y + bh))
+
+
+def _middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle of a picture, cut out."""
+    x, y = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    return image.crop((x, y, x + size[0], y + size[1]))
 
 
 def _blurred(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
 
 from ..errors import PictureError
 
 MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
 RGB = tuple[int, int, int]
+
+_ORIENTATION = 0x112  # the EXIF tag, and how to turn a picture for each of its values
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ def load_picture(path: str | os.PathLike[str]) -> Picture:
         raise PictureError(_bomb_sentence(path)) from None
     except UnidentifiedImageError:
         raise PictureError(_unknown_sentence(path), unknown=path.stat().st_size > 0) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as e:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as e:  # AVIF: RuntimeError
         raise PictureError(
             f"{path.name} is damaged or cut short ({e}). Copy or export it again."
         ) from e
@@ -117,9 +128,14 @@ def _refuse_bomb(image: Image.Image, path: Path) -> None:
 
 def _normalise(image: Image.Image, source: str) -> Picture:
     profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
+    # not ImageOps.exif_transpose: it writes EXIF anew, which fails where another tag is broken
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    image = image if turn is None else image.transpose(turn)
     alpha = None
-    if image.has_transparency_data:
+    if image.has_transparency_data and image.mode.startswith("I"):  # Pillow would clip the greys
+        key = image.info["transparency"]
+        alpha = np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)
+    elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = np.asarray(rgba.getchannel("A"))
         # the colours under the alpha; a profile belongs to the file's own colour channels

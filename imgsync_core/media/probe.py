@@ -64,6 +64,15 @@ class MediaInfo:
         ends += [part.end for part in (self.picture, self.sound) if part is not None]
         return max(ends) - min(ends)
 
+    @property
+    def agrees(self) -> bool:
+        """Whether picture, sound and container end within 1 ms, and the container's own rounding.
+
+        Matroska and WebM count in milliseconds, so each end may be off by one there.
+        """
+        rounding = Fraction(1, 1000) if "matroska" in self.container else 0
+        return self.difference <= Fraction(1, 1000) + rounding
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: times as seconds."""
         picture, sound = self.picture, self.sound
@@ -73,6 +82,7 @@ class MediaInfo:
             "bytes": self.bytes,
             "duration": float(self.duration),
             "difference_ms": float(self.difference * 1000),
+            "agrees": self.agrees,
             "picture": picture
             and {
                 "codec": picture.codec,
@@ -134,14 +144,17 @@ class _Span:
     def __init__(self, stream: Any) -> None:
         self.tick = stream.time_base
         self.count = 0
-        self.start, self.end = None, 0
+        self.start, self.end = None, Fraction(0)
+        rate = stream.type == "video" and stream.average_rate
+        # where a tick is longer than 0.1 ms, the rate tells better how long the last frame is shown
+        self.frame = 1 / (rate * self.tick) if rate and self.tick * 10_000 > 1 else None
         # MP4 states it to the sample; packets may not (those of MP3 come back with round lengths)
         self.stated = stream.duration and (stream.start_time or 0) + stream.duration
 
     def add(self, packet: Any) -> None:
         self.count += not packet.is_discard
         self.start = packet.pts if self.start is None else min(self.start, packet.pts)
-        self.end = max(self.end, packet.pts + (packet.duration or 0))
+        self.end = max(self.end, packet.pts + Fraction(self.frame or packet.duration or 0))
 
     @property
     def seconds(self) -> tuple[Fraction, Fraction]:

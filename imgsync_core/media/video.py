@@ -18,7 +18,7 @@ from ..timeline import parse_fps
 from .frames import FrameSource
 from .opening import MediaFile, name_of, open_media, reason
 
-CACHE_BYTES = 128 << 20  # decoded frames kept for reading backwards
+CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 _BICUBIC_ACCURATE = 0x4 | 0x40000 | 0x2000 | 0x4000  # SWS_ BICUBIC, ACCURATE_RND, FULL_CHR_H_*
 _ITU709, _ITU601, _UNSPECIFIED = 1, 5, 2
 

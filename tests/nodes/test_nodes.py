@@ -1,0 +1,512 @@
+"""The nodes, as ComfyUI runs them: sockets in, sockets and files out."""
+
+import io as stdlib_io
+import json
+import subprocess
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+IDS = [
+    "ImgSyncAudioDuration",
+    "ImgSyncExtendFrames",
+    "ImgSyncLoadPortrait",
+    "ImgSyncMuxVideo",
+]
+HOLD, MATCH = {"mode": "hold"}, {"length": "match audio"}
+H264 = {"preset": "mp4-h264", "crf": 18, "audio_kbps": 192}
+
+
+def tone(seconds=1.0, rate=44100, channels=2, batch=1):
+    t = torch.arange(round(seconds * rate)) / rate
+    wave = 0.3 * torch.sin(2 * torch.pi * 440 * t)
+    return {"waveform": wave.expand(batch, channels, -1).clone(), "sample_rate": rate}
+
+
+def picture(width=64, height=48, channels=3, frames=1):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand((frames, height, width, channels), generator=generator)
+
+
+def counted(frames, size=32):
+    """Frame i is grey of level 8 * i: readable after any codec."""
+    level = torch.arange(frames).float().mul(8 / 255).view(-1, 1, 1, 1)
+    return level.expand(frames, size, size, 3).clone()
+
+
+def levels(path):
+    """What `counted` frames show after decoding."""
+    with av.open(str(path)) as container:
+        grey = [f.to_ndarray(format="rgb24").mean() for f in container.decode(video=0)]
+    return [round(g / 8) for g in grey]
+
+
+def probe(path):
+    entries = "stream=codec_type,codec_name,duration,nb_frames,sample_rate:format=duration"
+    command = ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return {s["codec_type"]: s for s in found["streams"]} | {"format": found["format"]}
+
+
+@pytest.fixture
+def extend(pack, run):
+    def call(source, audio=None, *, fps=25.0, mode=None, length=None, grid="any"):
+        return run(
+            pack.nodes["ImgSyncExtendFrames"],
+            source=source, audio=audio, fps=fps, mode=mode or HOLD, length=length or MATCH,
+            grid=grid,
+        ).args  # fmt: skip
+
+    return call
+
+
+@pytest.fixture
+def mux(pack, run):
+    def call(source, audio=None, *, fps=25.0, preset=None, prefix="x", folder="output", **more):
+        return run(
+            pack.nodes["ImgSyncMuxVideo"],
+            source=source, audio=audio, fps=fps, preset=preset or H264, filename_prefix=prefix,
+            folder=folder, background="black", **more,
+        )  # fmt: skip
+
+    return call
+
+
+def load(pack, run, name, **options):
+    inputs = {"fit": "keep", "width": 0, "height": 0, "multiple_of": 1, "background": "black"}
+    return run(pack.nodes["ImgSyncLoadPortrait"], image=name, **{**inputs, **options}).args
+
+
+def duration(pack, run, audio, **options):
+    inputs = {"fps": 25.0, "grid": "any", "start": 0.0, "duration": 0.0, "pad_start": 0.0}
+    inputs |= {"pad_end": 0.0, "loudness": 0.0}
+    return run(pack.nodes["ImgSyncAudioDuration"], audio=audio, **{**inputs, **options}).args
+
+
+# -- the pack --
+
+
+def test_ids(pack):
+    assert sorted(pack.nodes) == IDS
+
+
+@pytest.mark.parametrize("node_id", IDS)
+def test_every_socket_has_a_tooltip(pack, node_id):
+    schema = pack.nodes[node_id].GET_SCHEMA()
+    assert schema.category == "video/imgsync" and schema.display_name and schema.description
+    for port in [*schema.inputs, *schema.outputs]:
+        assert port.tooltip, f"{node_id}.{port.id} has no tooltip"
+
+
+@pytest.mark.parametrize("node_id", IDS)
+def test_help_page(pack, node_id, request):
+    page = request.config.rootpath / "web" / "docs" / f"{node_id}.md"
+    text = page.read_text(encoding="utf-8")
+    for port in pack.nodes[node_id].GET_SCHEMA().inputs:
+        assert f"`{port.id}`" in text, f"{page.name} does not explain {port.id}"
+
+
+# -- LoadPortrait --
+
+
+def test_load_portrait_turns_and_measures(pack, run, comfy):
+    image = Image.new("RGB", (40, 30), "red")
+    image.paste("blue", (0, 0, 20, 30))
+    exif = Image.Exif()
+    exif[0x112] = 6  # "turn 90 degrees clockwise to see it"
+    image.save(comfy.input / "a.png", exif=exif)
+    pixels, mask, width, height = load(pack, run, "a.png")
+    assert (width, height) == (30, 40) and pixels.shape == (1, 40, 30, 3)
+    assert pixels.dtype == torch.float32 and mask.shape == (1, 40, 30) and not mask.any()
+    assert pixels[0, 5, 5].tolist() == [0, 0, 1] and pixels[0, 35, 5].tolist() == [1, 0, 0]
+
+
+def test_load_portrait_mask_has_the_size_of_the_picture(pack, run, comfy):
+    image = Image.new("RGBA", (40, 30), (255, 0, 0, 255))
+    image.paste((0, 255, 0, 0), (0, 0, 20, 30))
+    image.save(comfy.input / "a.png")
+    pixels, mask, *_ = load(pack, run, "a.png", background="white", fit="stretch", width=80)
+    assert mask.shape == (1, 60, 80) == pixels.shape[:3]
+    assert mask[0, 30, 5] == 1 and mask[0, 30, 75] == 0
+    assert pixels[0, 30, 5].tolist() == [1, 1, 1]
+
+
+def test_load_portrait_pads_with_blur(pack, run, comfy):
+    Image.fromarray(np.full((30, 40, 3), 128, np.uint8)).save(comfy.input / "a.png")
+    pixels, *size = load(pack, run, "a.png", fit="pad", width=64, height=64, background="blur")
+    assert size[1:] == [64, 64] and torch.all((pixels - 128 / 255).abs() < 0.01)
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "../secret.png"])
+def test_load_portrait_stays_in_the_folder(pack, run, comfy, name):
+    Image.new("RGB", (8, 8)).save(comfy.input.parent / "secret.png")
+    with pytest.raises(Exception, match=r"outside|Invalid"):
+        load(pack, run, name)
+
+
+def test_load_portrait_notices_a_changed_file(pack, comfy):
+    node = pack.nodes["ImgSyncLoadPortrait"]
+    Image.new("RGB", (8, 8)).save(comfy.input / "a.png")
+    before = node.fingerprint_inputs(image="a.png", fit="keep")
+    assert before == node.fingerprint_inputs(image="a.png", fit="keep")
+    Image.new("RGB", (9, 9)).save(comfy.input / "a.png")
+    assert before != node.fingerprint_inputs(image="a.png", fit="keep")
+    assert node.validate_inputs(image="a.png") is True
+    assert "Upload" in node.validate_inputs(image="b.png")
+
+
+# -- AudioDuration --
+
+
+@pytest.mark.parametrize("fps", [23.976, 25.0, 29.97, 59.94, 12.5, 1.0])
+@pytest.mark.parametrize("n", [1, 44099, 44100, 44101])
+def test_audio_duration(pack, run, fps, n):
+    audio = {"waveform": torch.rand(1, 2, n), "sample_rate": 44100, "extra": "kept"}
+    seconds, frames, rate, sample_rate, padded = duration(pack, run, audio, fps=fps)
+    exact = Fraction(fps).limit_denominator(1001)
+    assert frames == -(-n * exact // 44100) and sample_rate == 44100 and padded["extra"] == "kept"
+    assert rate == float(exact) and seconds == float(frames / exact)
+    assert padded["waveform"].shape[-1] == round(frames / exact * 44100)
+    assert torch.equal(padded["waveform"][..., :n], audio["waveform"])
+    assert not padded["waveform"][..., n:].any()
+
+
+def test_audio_duration_edits_before_it_counts(pack, run):
+    _, frames, _, _, audio = duration(
+        pack, run, tone(10.0), start=1.0, duration=2.0, pad_start=0.5, pad_end=0.25, grid="4k+1"
+    )
+    assert frames == 69  # 2.75 s are 68.75 frames
+    wave = audio["waveform"]
+    assert not wave[..., :22050].any() and wave[..., 22050:110250].abs().max() > 0.29
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        (None, "empty"),
+        ({"waveform": torch.zeros(3, 1, 100), "sample_rate": 8000}, "batch of 3"),
+        ({"waveform": torch.zeros(1, 1, 0), "sample_rate": 8000}, "no samples"),
+        ({"waveform": torch.full((1, 1, 9), torch.nan), "sample_rate": 8000}, "not a number"),
+        ({"waveform": torch.zeros(1, 9, 100), "sample_rate": 8000}, "9 channels"),
+    ],
+)
+def test_audio_that_cannot_be_used(pack, run, audio, words):
+    with pytest.raises(Exception, match=words) as caught:
+        duration(pack, run, audio)
+    assert type(caught.value).__name__ == "SoundError"
+
+
+# -- ExtendFrames --
+
+
+def test_extend_takes_no_memory(extend):
+    source = picture(1920, 1080)
+    video, frames = extend(source, length={"length": "seconds", "seconds": 3600.0})
+    assert frames == 90000 == video.get_frame_count()
+    assert video.get_dimensions() == (1920, 1080) and video.get_duration() == 3600.0
+    components = video.get_components()
+    assert components.images.shape == (90000, 1080, 1920, 3)
+    assert components.images.untyped_storage().nbytes() == 1920 * 1080 * 3 * 4
+    assert (components.images[77777] - source[0]).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_get_components_refuses_what_does_not_fit(extend):
+    length = {"length": "frames", "frames": 2_000_000}
+    video, _ = extend(counted(20, 512), mode={"mode": "ping-pong"}, length=length)
+    with pytest.raises(Exception, match=r"6291\.5 GB|6291") as caught:
+        video.get_components()
+    assert type(caught.value).__name__ == "MemoryLimitError"
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (HOLD, [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4]),
+        ({"mode": "loop", "crossfade": 0}, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]),
+        ({"mode": "ping-pong"}, [0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3]),
+    ],
+)
+def test_modes_by_the_pixels(extend, mode, expected):
+    video, _ = extend(counted(5), mode=mode, length={"length": "frames", "frames": 12})
+    images = video.get_components().images
+    assert [round(float(i.mean()) * 255 / 8) for i in images] == expected
+
+
+def test_extend_matches_the_audio(extend):
+    audio = tone(1.01)
+    video, frames = extend(picture(), audio, fps=24.0, grid="4k+1")
+    assert frames == 25
+    components = video.get_components()
+    assert components.audio["waveform"].shape == (1, 2, round(25 / 24 * 44100))
+    assert components.frame_rate == 24
+
+
+def test_pan_zoom_moves(extend):
+    mode = {"mode": "pan-zoom", "move": "custom", "start_view": "0,0,0.5,0.5"}
+    mode |= {"end_view": "0.5, 0.5, 0.5, 0.5", "eased": True}
+    source = torch.zeros(1, 64, 64, 3)
+    source[:, 32:, 32:] = 1
+    video, _ = extend(source, mode=mode, length={"length": "frames", "frames": 11})
+    images = video.get_components().images
+    brightness = [float(i.mean()) for i in images]
+    assert brightness == sorted(brightness) and brightness[0] < 0.05 and brightness[-1] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"source": picture(), "audio": None}, "Connect an AUDIO"),
+        ({"source": picture(), "audio": tone(2.0), "length": {"length": "frames", "frames": 3}},
+         "shorter than the sound"),
+        ({"source": torch.zeros(0, 8, 8, 3), "audio": tone()}, "IMAGE has the shape"),
+        ({"source": torch.zeros(1, 8, 8, 2), "audio": tone()}, "IMAGE has the shape"),
+        ({"source": picture(), "audio": tone(), "fps": 1e9}, "out of range"),
+        ({"source": "text", "audio": tone()}, "picture or a video"),
+        ({"source": picture(frames=3), "audio": tone(), "mode": {"mode": "pan-zoom",
+          "move": "zoom in", "eased": True}}, "one picture"),
+        ({"source": picture(frames=3), "audio": tone(), "mode": {"mode": "loop",
+          "crossfade": 3}}, "does not fit"),
+    ],
+)  # fmt: skip
+def test_extend_refuses_with_a_sentence(extend, inputs, words):
+    with pytest.raises(Exception, match=words) as caught:
+        extend(**inputs)
+    assert caught.type.__module__.endswith("imgsync_core.errors")
+
+
+def test_pixels_that_are_not_numbers(extend, mux, comfy):
+    source = picture()
+    source[0, 3, 3] = torch.nan
+    with pytest.raises(Exception, match="not numbers"):
+        mux(extend(source, tone())[0])
+    assert not list(comfy.output.iterdir())
+
+
+# -- MuxVideo --
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("fps", [24.0, 29.97, 12.5])
+def test_mux_ends_together(extend, mux, comfy, fps):
+    video, frames = extend(picture(), tone(1.2345), fps=fps)
+    out = mux(video)
+    written, path = out.args
+    found = probe(path)
+    assert int(found["video"]["nb_frames"]) == frames
+    ends = [float(found[k]["duration"]) for k in ("video", "audio", "format")]
+    assert max(ends) - min(ends) < 0.001
+    assert [p.name for p in comfy.output.iterdir()] == ["x_00001_.mp4"]
+    assert written.get_frame_count() == frames
+    assert out.ui["images"][0]["filename"] == "x_00001_.mp4" and out.ui["animated"] == (True,)
+    assert f"{frames} frames" in out.ui["text"][0] and "0.0" in out.ui["text"][0]
+
+
+@pytest.mark.ffmpeg
+def test_mux_writes_the_graph(extend, mux, comfy, monkeypatch):
+    video, _ = extend(picture(), tone(0.2))
+    graph = {"nodes": [{"id": 7}], "links": []}
+    path = mux(video, hidden={"prompt": {"1": {}}, "extra_pnginfo": {"workflow": graph}}).args[1]
+    with av.open(path) as container:
+        assert json.loads(container.metadata["workflow"]) == graph
+        assert json.loads(container.metadata["prompt"]) == {"1": {}}
+    monkeypatch.setattr(comfy.args, "disable_metadata", True)
+    with av.open(mux(video).args[1]) as container:
+        assert not {"workflow", "prompt"} & set(container.metadata)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        picture(33, 31),
+        picture(32, 32, channels=4),
+        picture(32, 32, channels=1),
+        picture(32, 32).half(),
+        picture(32, 32) * 3 - 1,
+    ],
+    ids=["odd", "rgba", "grey", "fp16", "out of range"],
+)
+def test_mux_takes_any_image(mux, images):
+    written, _ = mux(images.expand(3, -1, -1, -1), fps=10.0).args
+    assert written.get_frame_count() == 3 and written.get_frame_rate() == 10
+    assert written.get_dimensions()[0] % 2 == written.get_dimensions()[1] % 2 == 0
+
+
+def test_mux_holds_the_last_frame_for_a_longer_sound(mux):
+    _, path = mux(counted(5), tone(0.4), fps=25.0).args
+    assert levels(path) == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
+
+
+def test_mux_pads_a_shorter_sound(mux):
+    _, path = mux(counted(20), tone(0.3), fps=25.0).args
+    with av.open(path) as container:
+        stream = container.streams.audio[0]
+        assert abs(stream.duration * stream.time_base - Fraction(20, 25)) < Fraction(1, 1000)
+
+
+def test_frames_in_are_frames_out(extend, mux):
+    """Through a file and back, again and again: neither frames nor sound grow."""
+    video = extend(counted(8), tone(1.0), mode={"mode": "ping-pong"})[0]
+    first, path = mux(video).args
+    for _ in range(3):
+        first, path = mux(first).args
+    assert len(levels(path)) == 25
+    assert first.get_frame_count() == 25 and abs(first.get_duration() - 1.0) < 0.001
+
+
+def test_presets_of_the_node_are_those_of_the_library(pack, mux, comfy):
+    presets = pack.core("media.encoding").PRESETS
+    schema = pack.nodes["ImgSyncMuxVideo"].GET_SCHEMA()
+    combo = next(i for i in schema.inputs if i.id == "preset")
+    assert [option.key for option in combo.options] == list(presets)
+    for option in combo.options:
+        values = {i.id: i.default for i in option.inputs}
+        assert ("crf" in values) == (presets[option.key].crf is not None)
+        preset = {"preset": option.key, **values}
+        _, path = mux(picture(64, 64).expand(4, -1, -1, -1), preset=preset, prefix="x").args
+        assert path.endswith(presets[option.key].extension)
+    assert len(list(comfy.output.iterdir())) == len(presets)
+
+
+def test_prefix_stays_in_the_folder(mux, comfy):
+    with pytest.raises(Exception, match="leaves the output folder"):
+        mux(picture(), prefix="../../evil")
+    assert not list(comfy.output.iterdir())
+
+
+def test_temp_folder(mux, comfy):
+    out = mux(picture(), folder="temp")
+    assert len(list(comfy.temp.iterdir())) == 1 and not list(comfy.output.iterdir())
+    assert out.ui["images"][0]["type"] == "temp"
+
+
+def test_cancel_leaves_nothing(extend, mux, comfy, monkeypatch):
+    mm = comfy.model_management
+    frames = []
+
+    def after_five_frames():
+        frames.append(1)
+        if len(frames) == 5:
+            raise mm.InterruptProcessingException
+
+    monkeypatch.setattr(mm, "throw_exception_if_processing_interrupted", after_five_frames)
+    with pytest.raises(mm.InterruptProcessingException):
+        mux(extend(counted(20), mode={"mode": "loop", "crossfade": 0},
+                   length={"length": "seconds", "seconds": 60.0})[0])  # fmt: skip
+    assert len(frames) == 5 and not list(comfy.output.iterdir())
+
+
+def test_progress_reaches_the_end(extend, mux, comfy):
+    mux(extend(picture(), tone(4.0))[0])
+    assert [p[:2] for p in comfy.progress][-1] == (100, 100) and len(comfy.progress) > 1
+
+
+# -- the VIDEO between core's nodes and ours --
+
+
+@pytest.mark.ffmpeg
+def test_save_video_of_core(extend, comfy, tmp_path):
+    video, _ = extend(counted(5), tone(1.0), mode={"mode": "ping-pong"})
+    for name, codec, expected in (
+        ("a.mp4", "auto", "h264"), ("b.mkv", "auto", "h264"), ("c.webm", "auto", "vp9"),
+        ("d.mp4", "av1", "av1"), ("e.webm", "av1", "av1"),
+    ):  # fmt: skip
+        path = tmp_path / name
+        video.save_to(
+            str(path), format=comfy.Types.VideoContainer.AUTO, codec=codec, metadata={"a": {"b": 1}}
+        )
+        assert probe(path)["video"]["codec_name"] == expected
+    memory = stdlib_io.BytesIO()
+    video.save_to(memory)
+    assert memory.getvalue()[4:8] == b"ftyp"
+    with pytest.raises(Exception, match="8-bit sRGB"):
+        video.save_to(str(tmp_path / "x.mp4"), color_space="HDR")
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "expected"),
+    [
+        (0.2, 0.2, [5, 6, 7, 8, 9]),
+        (0.0, 0.12, [0, 1, 2]),
+        (-0.08, 0, [18, 19]),
+        (0.72, 9, [18, 19]),
+    ],
+)
+def test_trim_of_core(extend, start, seconds, expected):
+    video, _ = extend(counted(20), length={"length": "frames", "frames": 20})
+    part = video.as_trimmed(start, seconds, strict_duration=False)
+    images = part.get_components().images
+    assert [round(float(i.mean()) * 255 / 8) for i in images] == expected
+    assert part.get_frame_count() == len(expected)
+
+
+def test_trim_that_is_not_there(extend):
+    video, _ = extend(counted(20), tone(0.5), length={"length": "frames", "frames": 20})
+    assert video.as_trimmed(0.7, 0.2, strict_duration=True) is None
+    assert video.as_trimmed(5.0, 0, strict_duration=False) is None
+    silent = video.as_trimmed(0.6, 0.1, strict_duration=True)
+    assert silent.get_components().audio is None  # the sound is over by then
+
+
+def test_trimmed_sound_starts_with_the_trimmed_picture(extend):
+    audio = tone(1.0, rate=48000)
+    part = extend(picture(), audio)[0].as_trimmed(0.4, 0.2)
+    wave = part.get_components().audio["waveform"]
+    assert torch.allclose(wave, audio["waveform"][..., 19200:28800])
+
+
+def test_stream_source_is_a_file_written_once(extend, comfy):
+    video, frames = extend(picture(), tone(0.5))
+    path = video.get_stream_source()
+    assert path == video.get_stream_source() and len(list(comfy.temp.iterdir())) == 1
+    assert comfy.InputImpl.VideoFromFile(path).get_frame_count() == frames
+
+
+def test_video_from_core_as_source(extend, mux, comfy):
+    _, path = mux(counted(10), tone(0.4), fps=25.0).args
+    loaded = comfy.InputImpl.VideoFromFile(path)
+    video, frames = extend(loaded, tone(1.0), fps=0.0, mode={"mode": "ping-pong"})
+    assert frames == 25
+    there_and_back = [*range(10), *range(8, 0, -1), *range(7)]
+    assert levels(mux(video).args[1]) == there_and_back
+    resampled, frames = extend(loaded, fps=12.5, length={"length": "frames", "frames": 5})
+    assert levels(mux(resampled).args[1]) == [0, 2, 4, 6, 8]
+
+
+def test_trimmed_video_from_core_as_source(mux, comfy):
+    _, path = mux(counted(20), tone(0.8), fps=25.0).args
+    part = comfy.InputImpl.VideoFromFile(path).as_trimmed(0.2, 0.4, strict_duration=False)
+    out = mux(part).args[1]
+    assert levels(out) == list(range(5, 15))
+    with av.open(out) as container:
+        stream = container.streams.audio[0]
+        assert abs(float(stream.duration * stream.time_base) - 0.4) < 0.001
+
+
+def test_video_of_components_from_core(mux, comfy):
+    components = comfy.Types.VideoComponents(
+        images=counted(6), frame_rate=Fraction(24), audio=tone(0.25)
+    )
+    written, path = mux(comfy.InputImpl.VideoFromComponents(components)).args
+    assert levels(path) == list(range(6)) and written.get_frame_rate() == 24
+
+
+def test_silent_video_from_core(mux, comfy):
+    _, path = mux(counted(4)).args
+    _, again = mux(comfy.InputImpl.VideoFromFile(path)).args
+    with av.open(again) as container:
+        assert not container.streams.audio
+
+
+def test_oldest_comfyui(pack, run, oldest_comfy, extend, mux):
+    video, frames = extend(picture(), tone(0.5))
+    _, path = mux(video).args
+    assert len(levels(path)) == frames
+    part = oldest_comfy.InputImpl.VideoFromFile(path)
+    part._VideoFromFile__start_time, part._VideoFromFile__duration = 0.2, 0.2  # as it trims there
+    assert len(levels(mux(part).args[1])) == 5
+    Image.new("RGB", (8, 8)).save(oldest_comfy.input / "a.png")
+    assert load(pack, run, "a.png")[0].shape == (1, 8, 8, 3)
