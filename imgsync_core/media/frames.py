@@ -132,16 +132,16 @@ class Held(_View):
 class Looped(_View):
     """The source again and again, hard or with the end blended into the next start.
 
-    crossfade: frames of blending, 0 to n - 1. Each pass is then ``crossfade`` frames shorter, as
+    crossfade: frames of blending, 0 to n // 2. Each pass is then ``crossfade`` frames shorter, as
     the last frames of one pass lie over the first frames of the next.
     """
 
     def __init__(self, source: FrameSource, n_frames: int, crossfade: int = 0) -> None:
         super().__init__(source, n_frames)
-        if not 0 <= crossfade < source.n_frames:
+        if not 0 <= 2 * crossfade <= source.n_frames:
             raise TimeError(
                 f"A cross-fade of {crossfade} frames does not fit a clip of {source.n_frames}. "
-                f"Use 0 to {source.n_frames - 1}."
+                f"Use 0 to {source.n_frames // 2}."
             )
         self._fade = crossfade
         self._pass = source.n_frames - crossfade

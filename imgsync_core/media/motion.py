@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image
 
-from ..errors import PictureError
+from ..errors import PictureError, TimeError
 from .frames import FrameSource
 from .picture import Picture
 
@@ -57,6 +57,8 @@ class PanZoom(FrameSource):
         eased: bool = True,
         size: tuple[int, int] | None = None,
     ) -> None:
+        if n_frames < 1:
+            raise TimeError(f"{n_frames} frames were asked for; at least 1 is needed.")
         frame = picture.rgb if picture.alpha is None else picture.rgba()
         image = Image.fromarray(frame)
         self._image = image.convert("RGBa") if image.mode == "RGBA" else image
