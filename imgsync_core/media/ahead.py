@@ -72,10 +72,11 @@ class Ahead(Generic[T]):
             self._changed.notify_all()
 
     def _put(self, item: T) -> bool:
+        cost = self._cost(item)
         with self._changed:
-            while self._queue and self._bytes > self._budget and not self._stopped:
+            while self._queue and self._bytes + cost > self._budget and not self._stopped:
                 self._changed.wait()
             self._queue.append(item)
-            self._bytes += self._cost(item)
+            self._bytes += cost
             self._changed.notify_all()
             return not self._stopped

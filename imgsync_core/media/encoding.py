@@ -25,10 +25,13 @@ class Encoding:
     gop: frames from one key frame to the next at most; 1 = every frame stands alone.
     reorder: frames by which coding runs ahead of showing; 0 for stills.
     align: width and height have to be multiples of this.
+    least_side: pixels that width and height have at least; SVT-AV1 hangs on narrow pictures.
+    most_pixels: width x height that players have to cope with; None = no such limit.
     sound: FFmpeg's audio encoder; None = the format carries no sound.
     sound_bit_rate: bits per second for up to two channels; None = lossless, or no sound.
     cycles: packets may be written again with later timestamps.
     merges: the encoder makes one long frame of neighbours that are equal.
+    sound_options: of the audio encoder.
     copies: audio codecs that are taken over as they are when nothing about the sound changed.
     """
 
@@ -48,9 +51,12 @@ class Encoding:
     reorder: int = 0
     align: int = 2
     cycles: bool = True
+    least_side: int = 1
     merges: bool = False
+    most_pixels: int | None = None
     sound: str | None = "aac"
     sound_bit_rate: int | None = 192_000
+    sound_options: Options = field(default_factory=dict)
     copies: frozenset[str] = frozenset()
     muxer_options: Options = field(default_factory=dict)
 
@@ -87,6 +93,10 @@ class Encoding:
 _MOV = {"movflags": "+faststart+use_metadata_tags"}
 _IN_MP4 = frozenset({"aac", "mp3"})
 
+# FFmpeg's default coder, twoloop, is meant for low bit rates: at 64 kbit/s and more per channel
+# this one leaves less noise (3 to 9 dB less, averaged over Bark-like bands) in 60 % of the time.
+_AAC = {"aac_coder": "fast"}
+
 # A still costs one good key frame and then nothing: no B frames, no search, no refinement of what
 # cannot change (deadzone-inter). What that saves goes into the key frame (still_crf).
 _X264_STILL = (
@@ -105,6 +115,8 @@ _H264 = Encoding(
     crf_range=(1, 51),
     still_crf=-5,
     reorder=2,
+    most_pixels=139_264 * 256,  # level 6.2, the highest of both H.264 and H.265
+    sound_options=_AAC,
     copies=_IN_MP4,
     muxer_options=_MOV,
 )
@@ -131,6 +143,8 @@ _AV1 = replace(
     crf_range=(1, 63),
     still_crf=-4,
     reorder=0,
+    least_side=32,
+    most_pixels=None,
 )
 _VP9 = Encoding(
     name="webm-vp9",
@@ -229,6 +243,7 @@ def in_container(encoding: Encoding, container: str) -> Encoding:
             muxer_options={},
             sound=_VP9.sound,
             sound_bit_rate=_VP9.sound_bit_rate,
+            sound_options=_VP9.sound_options,
             copies=_VP9.copies,
         )
     raise EncodingError(f"{container} does not hold {encoding.codec}. Use mp4 or mkv.")

@@ -1,6 +1,7 @@
 """What file headers promise where FFmpeg does not tell: needed to notice files that are cut short.
 
 RIFF: "Multimedia Programming Interface and Data Specifications 1.0", Microsoft/IBM 1991.
+RF64: RIFF above 4 GB, whose chunk "ds64" holds the true sizes; EBU Tech 3306.
 Xing/Info: the table that VBR encoders put into the first frame of an MP3.
 """
 
@@ -15,18 +16,21 @@ _UNKNOWN = 0x7FFF_0000  # sizes from here on are what programs write that cannot
 
 def riff_samples(path: str | os.PathLike[str]) -> int | None:
     """Samples that the ``data`` chunk of a WAV file claims to hold; None where it does not say."""
-    block_align = 0
+    block_align = large = 0
     with Path(path).open("rb") as file:
-        if file.read(4) != b"RIFF" or len(file.read(8)) < 8:
+        if file.read(4) not in (b"RIFF", b"RF64") or len(file.read(8)) < 8:
             return None
         while len(header := file.read(8)) == 8:
             name, size = struct.unpack("<4sI", header)
             if name == b"fmt ":
                 chunk = file.read(size + size % 2)
                 block_align = struct.unpack_from("<H", chunk, 12)[0] if len(chunk) >= 16 else 0
+            elif name == b"ds64":
+                chunk = file.read(size + size % 2)
+                large = struct.unpack_from("<Q", chunk, 8)[0] if len(chunk) >= 16 else 0
             elif name == b"data":
-                known = block_align and 0 < size < _UNKNOWN
-                return size // block_align if known else None
+                size = size if size < _UNKNOWN else large
+                return size // block_align if block_align and size else None
             else:
                 file.seek(size + size % 2, os.SEEK_CUR)
     return None

@@ -14,6 +14,8 @@ from ..errors import SoundError
 from .sound import Filtered, Sound
 
 PEAK_CEILING_DB = -1.0  # EBU R 128: maximum permitted true peak level of a programme
+_CORRECTIONS = 4  # rounds of making up for what the limiter took, until it is less than
+_NEAR = 0.2  # LU
 _FFT = 1 << 15
 _SURROUND = ("BL", "BR", "SL", "SR", "BC")
 
@@ -126,10 +128,24 @@ def normalise(sound: Sound, target: Any) -> Sound:
     found = measure(sound)
     if math.isinf(found.integrated):
         return sound
-    gain = 10 ** ((target - found.integrated) / 20)
-    filters = [("volume", f"volume={gain:.6f}:precision=float")]
-    ceiling = 10 ** (PEAK_CEILING_DB / 20)
-    if found.peak * gain > ceiling:
+    gain = target - found.integrated
+    louder, limited = _amplified(sound, gain, found.peak)
+    for _ in range(_CORRECTIONS):
+        # limiting takes loudness away, so more has to be given
+        missing = target - measure(louder).integrated if limited else 0.0
+        if missing < _NEAR:
+            break
+        gain += missing
+        louder, limited = _amplified(sound, gain, found.peak)
+    return louder
+
+
+def _amplified(sound: Sound, gain: float, peak: float) -> tuple[Sound, bool]:
+    """The sound ``gain`` dB louder, and whether that needed a limiter."""
+    factor, ceiling = 10 ** (gain / 20), 10 ** (PEAK_CEILING_DB / 20)
+    filters = [("volume", f"volume={factor:.6f}:precision=float")]
+    limited = peak * factor > ceiling
+    if limited:
         limit = f"limit={ceiling:.6f}:attack=5:release=50:level=disabled:latency=1"
         filters.append(("alimiter", limit))
-    return Filtered(sound, tuple(filters))
+    return Filtered(sound, tuple(filters)), limited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -76,7 +77,7 @@ class PanZoom(FrameSource):
         (ax, ay, a), (bx, by, b) = self._start, self._end
         share = a * (b / a) ** x
         # the corner moves with the share, so that a point fixed in both views stays fixed
-        part = x if a == b else (share - a) / (b - a)
+        part = x if math.isclose(a, b, rel_tol=1e-6) else (share - a) / (b - a)
         corner = np.array([ax, ay]) * (1 - part) + np.array([bx, by]) * part
         scale = np.array([*self._image.size, *self._image.size], float)
         return (np.concatenate([corner, corner + share], 1) * scale).clip(0, scale)

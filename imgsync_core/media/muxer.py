@@ -118,6 +118,7 @@ class Muxer:
         self._overwrite = overwrite
         self._on_progress, self._check = on_progress, check
         self._container: Any = None
+        self._begun = False  # whether there is a .part to clear away
         self._video: VideoTrack | None = None
         self._sound: SoundTrack | None = None
         self._frames = self._done = 0
@@ -205,6 +206,7 @@ class Muxer:
             if self._path is None:  # moving the index to the front needs a file to read again
                 options["movflags"] = options["movflags"].replace("+faststart", "")
         target = self._file if self._path is None else str(self._part)
+        self._begun = True
         container = av.open(target, "w", format=self._encoding.container, options=options)
         for key, value in self._metadata.items():
             container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
@@ -215,6 +217,9 @@ class Muxer:
         if form.padded != form.size:
             (w, h), (pw, ph) = form.size, form.padded
             self._notes.append(f"padded from {w}x{h} to {pw}x{ph}: the codec needs even sizes")
+        most = self._encoding.most_pixels
+        if most is not None and form.padded[0] * form.padded[1] > most:
+            self._notes.append("larger than most players can show: a smaller size is safer")
         if form.channels == 4 and not form.alpha:
             self._notes.append(f"transparency was filled: {self._encoding.name} carries none")
         stream = self._container.add_stream(self._encoding.codec, rate=form.fps)
@@ -253,7 +258,7 @@ class Muxer:
         setup_sound(stream.codec_context, encoding, fitting)
         self._container.start_encoding()
         n_samples = self._timeline.at_rate(fitting.rate).total_samples
-        return SoundTrack(encoded(stream, fitting, n_samples), Fraction(1, fitting.rate))
+        return SoundTrack(encoded(stream, encoding, fitting, n_samples), Fraction(1, fitting.rate))
 
     def _finish(self) -> None:
         n_frames = self._timeline.n_frames
@@ -297,7 +302,7 @@ class Muxer:
                 container.close()
             except (FFmpegError, OSError, ValueError):
                 container = None  # a full disk fails once more here; the first time counts
-        if self._path is not None and self._video is not None:
+        if self._path is not None and self._begun:
             self._part.unlink(missing_ok=True)
 
     def _failed(self, error: Exception) -> OutputError:

@@ -34,7 +34,7 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
             raise error(f"{path}: there is no such file. Check the name.")
         if path.is_file() and path.stat().st_size == 0:
             raise error(f"{path.name} is empty. Copy or export it again.")
-        source = str(path)
+        source = str(path.absolute())  # FFmpeg takes "note:1.wav" for an address
     else:
         file.seek(0)
     try:

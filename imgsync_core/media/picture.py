@@ -129,7 +129,7 @@ def _refuse_bomb(image: Image.Image, path: Path) -> None:
 def _normalise(image: Image.Image, source: str) -> Picture:
     profile = image.info.get("icc_profile")
     # not ImageOps.exif_transpose: it writes EXIF anew, which fails where another tag is broken
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     image = image if turn is None else image.transpose(turn)
     alpha = None
     if image.has_transparency_data and image.mode.startswith("I"):  # Pillow would clip the greys

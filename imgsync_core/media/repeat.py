@@ -33,13 +33,18 @@ def cycle_of(source: FrameSource, encoding: Encoding) -> int:
     if not source.period or not encoding.cycles:
         return 0
     cycle = source.period * max(1, encoding.gop // source.period)
-    return cycle if source.lead + cycle < source.n_frames else 0
+    return cycle if _lead(source) + cycle < source.n_frames else 0
+
+
+def _lead(source: FrameSource) -> int:
+    """Frames before the first pass: never a single one, as two key frames would be neighbours."""
+    return 2 if source.lead == 1 else source.lead
 
 
 def packets_of(track: VideoTrack, source: FrameSource) -> Iterator[Timed]:
     """Every frame of the source, in writing order."""
     cycle = cycle_of(source, track.form.encoding)
-    lead = source.lead if cycle else source.n_frames
+    lead = _lead(source) if cycle else source.n_frames
     if lead:
         yield from _segment(track, source, 0, lead)
     if cycle:
@@ -73,12 +78,24 @@ def _cycles(track: VideoTrack, source: FrameSource, start: int, cycle: int) -> I
     while at + cycle <= stop:
         yield from ((packet, at + pts) for packet, pts in kept)
         at += cycle
-    rest = kept[: stop - at]
-    if all(pts == i for i, (_, pts) in enumerate(rest)):
-        # coded in the order of showing: any first part stands by itself
-        yield from ((packet, at + pts) for packet, pts in rest)
-    else:
-        yield from _segment(track, source, at, stop)
+    whole = _closed(kept, stop - at)
+    yield from ((packet, at + pts) for packet, pts in kept[:whole])
+    if at + whole < stop:
+        yield from _segment(track, source, at + whole, stop)
+
+
+def _closed(packets: list[Timed], most: int) -> int:
+    """The largest number of packets, up to ``most``, that hold the same number of first frames.
+
+    Such a first part needs nothing that is coded later, so it may stand by itself. It is never a
+    single frame with others to come, as two key frames would be neighbours.
+    """
+    closed, latest = 0, -1
+    for i, (_, pts) in enumerate(packets[:most]):
+        latest = max(latest, pts)
+        if latest == i:
+            closed = i + 1
+    return closed if closed > 1 or most == 1 else 0
 
 
 def _chunks(source: FrameSource, start: int, stop: int) -> Iterator[np.ndarray]:

@@ -103,6 +103,12 @@ class FileSound(Sound):
             self.bits = _bits(stream.codec_context)
             self.has_extradata = bool(stream.codec_context.extradata)
             self.rate = stream.codec_context.sample_rate
+            if not (self.rate and stream.codec_context.layout.nb_channels):  # text named .flac
+                raise SoundError(
+                    f"{self.name} is not a sound that can be read. "
+                    "Check the file, or convert it to a common format.",
+                    unknown=True,
+                )
             self.layout = _usual(stream.codec_context.layout)
             declared = self._declared(container, stream)
             self.first_pts: int = 0  # of the first sample that is heard, in the stream's time base

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
+import numpy as np
 from av.codec import Codec
 from av.error import FFmpegError
 
 from ..errors import EncodingError, SoundError
+from . import aac
 from .ahead import Ahead
 from .encoding import Encoding
 from .opening import reason
@@ -55,6 +59,7 @@ def _configure(context: Any, encoding: Encoding, rate: int, layout: str, bits: i
     context.time_base = Fraction(1, rate)
     names = [f.name for f in context.codec.audio_formats]
     wanted = ("s32", "s16") if bits > 16 else ("s16", "s32")
+    context.options = dict(encoding.sound_options)
     context.format = next((f for f in (*wanted, "fltp", "flt") if f in names), names[0])
     if encoding.sound_bit_rate:
         channels = av.AudioLayout(layout).nb_channels
@@ -76,33 +81,74 @@ class SoundTrack:
     """
 
     def __init__(self, packets: Iterator[Any], tick: Fraction) -> None:
-        self._ahead = Ahead(packets, lambda packet: packet.size + _PACKET_COST, QUEUE_BYTES)
+        self._ahead = Ahead(_batches(packets), _cost, QUEUE_BYTES)
+        self._batch: deque[Any] = deque()
         self._tick = tick
 
     def until(self, seconds: Fraction | None) -> Iterator[Any]:
         """Packets that start at or before ``seconds``; None = all that are left."""
         limit = None if seconds is None else math.floor(seconds / self._tick)
-        while (packet := self._ahead.peek()) is not None:
-            if limit is not None and packet.dts > limit:
+        while True:
+            while self._batch:
+                if limit is not None and self._batch[0].dts > limit:
+                    return
+                yield self._batch.popleft()
+            batch = self._ahead.pop()
+            if batch is None:
                 return
-            self._ahead.pop()
-            yield packet
+            self._batch.extend(batch)
 
     def stop(self) -> None:
         """End the thread and wait for it."""
         self._ahead.stop()
 
 
-def encoded(context: Any, sound: Sound, n_samples: int) -> Iterator[Any]:
+def _batches(packets: Iterator[Any]) -> Iterator[list[Any]]:
+    """A second or so at a time: handing over single packets costs more than writing them."""
+    while batch := list(islice(packets, 32)):
+        yield batch
+
+
+def _cost(batch: list[Any]) -> int:
+    return sum(packet.size + _PACKET_COST for packet in batch)
+
+
+def encoded(stream: Any, encoding: Encoding, sound: Sound, n_samples: int) -> Iterator[Any]:
     """Packets of exactly ``n_samples`` of the sound, padded with silence or cut at the end."""
-    position = 0
+    blocks = to_length(sound, n_samples).blocks()
     try:
-        for block in to_length(sound, n_samples).blocks():
-            yield from context.encode(as_frame(block, sound.layout, sound.rate, position))
-            position += block.shape[1]
-        yield from context.encode(None)
+        if encoding.sound == "aac" and sound.channels <= 2:
+            packets = aac.encode(
+                lambda: _opened(stream, encoding, sound),
+                blocks,
+                sound.layout,
+                sound.rate,
+                n_samples,
+            )
+        else:
+            packets = _in_turn(stream, blocks, sound)
+        for packet in packets:
+            packet.stream = stream
+            yield packet
     except FFmpegError as e:
         raise SoundError(f"{sound.name} could not be encoded ({reason(e)}).") from e
+
+
+def _in_turn(stream: Any, blocks: Iterator[np.ndarray], sound: Sound) -> Iterator[Any]:
+    position = 0
+    for block in blocks:
+        yield from stream.encode(as_frame(block, sound.layout, sound.rate, position))
+        position += block.shape[1]
+    yield from stream.encode(None)
+
+
+def _opened(stream: Any, encoding: Encoding, sound: Sound) -> Any:
+    """Another encoder with the settings of the stream's own."""
+    context: Any = av.CodecContext.create(str(encoding.sound), "w")
+    setup(context, encoding, sound)
+    context.flags = stream.codec_context.flags
+    context.open(strict=False)
+    return context
 
 
 def can_copy(sound: Sound, encoding: Encoding) -> bool:

@@ -7,8 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, pairwise
 from typing import Any
 
+import av
 import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
@@ -19,7 +21,12 @@ from .frames import FrameSource
 from .opening import MediaFile, name_of, open_media, reason
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
-_BICUBIC_ACCURATE = 0x4 | 0x40000 | 0x2000 | 0x4000  # SWS_ BICUBIC, ACCURATE_RND, FULL_CHR_H_*
+# SWS_BICUBIC where the size changes. Without SWS_ACCURATE_RND colours are repeated, not smoothed:
+# ten times faster, what other readers do, and what averaging on writing turns back exactly.
+_BICUBIC = 0x4
+# containers whose header states the duration, so that less than that means "cut short"
+_EXACT_HEADERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+_SLACK = Fraction(1, 2)  # seconds that may be missing: headers are not that exact
 _ITU709, _ITU601, _UNSPECIFIED = 1, 5, 2
 
 
@@ -63,6 +70,7 @@ class VideoFrames(FrameSource):
         self._position = -1  # index of the frame decoded last
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._reformatter = VideoReformatter()
+        self._shape: tuple[int, int, bool] | None = None
         self._index = self._scan()
         self.fps = parse_fps(fps if fps is not None else self._native_fps())
         self._map = self._resample(Fraction(start), duration and Fraction(duration))
@@ -77,6 +85,8 @@ class VideoFrames(FrameSource):
     def _open(self) -> tuple[Any, Any]:
         if self._container is None:
             self._container = open_media(self._file, VideoError, "a video")
+            for stream in self._container.streams.video[:1]:
+                stream.thread_type = "AUTO"
         if not self._container.streams.video:
             raise VideoError(f"{self.name} has no picture. Name a video or a picture file.")
         return self._container, self._container.streams.video[0]
@@ -85,17 +95,22 @@ class VideoFrames(FrameSource):
         container, stream = self._open()
         pts: list[int] = []
         keys: list[int] = []
-        end = 0
+        end, read = 0, Fraction(0)
         try:
-            for packet in container.demux(stream):
-                if packet.pts is None or packet.is_discard:
+            for packet in container.demux(*container.streams.video, *container.streams.audio):
+                if packet.pts is None:
+                    continue
+                stop = packet.pts + (packet.duration or 0)
+                read = max(read, stop * packet.time_base)
+                if packet.stream_index != stream.index or packet.is_discard:
                     continue
                 pts.append(packet.pts)
-                end = max(end, packet.pts + (packet.duration or 0))
+                end = max(end, stop)
                 if packet.is_keyframe:
                     keys.append(packet.pts)
             rate = stream.average_rate or stream.guessed_rate
             tick, aspect = stream.time_base, stream.sample_aspect_ratio
+            promised = _promised_end(container)
         except (FFmpegError, OSError) as e:
             raise VideoError(f"{self.name} is damaged ({reason(e)}). Export it again.") from e
         finally:
@@ -103,6 +118,9 @@ class VideoFrames(FrameSource):
         if not pts:
             raise VideoError(f"{self.name} has no frames with a time. Convert it to MP4.")
         pts.sort()
+        longest = max((b - a for a, b in pairwise(pts)), default=0)
+        if promised is not None and read + max(_SLACK, longest * tick) < promised:
+            raise VideoError(_cut_sentence(self.name, read, promised))
         if end <= pts[-1]:  # no durations in the file: the last frame stays as long as the others
             end = pts[-1] + max(1, (pts[-1] - pts[0]) // max(1, len(pts) - 1))
         return _Index(pts, sorted(keys), end, tick, rate and Fraction(rate), aspect)
@@ -123,14 +141,16 @@ class VideoFrames(FrameSource):
         length = (index.end - first) - begin
         if duration:
             length = min(length, duration / index.tick)
-        # containers round times to ticks: a frame that would begin within the last tick is not one
-        count = -((-length + min(Fraction(1), step / 2)) // step)
+        # containers round times to ticks: where those are shorter than frames, one means nothing
+        fine = index.pts[-1] - first >= 4 * (len(index.pts) - 1)
+        slack = min(Fraction(1), step / 2) if fine else Fraction(0)
+        count = -((slack - length) // step)
         if begin < 0 or count < 1:
             raise TimeError(
                 f"{self.name}: nothing is left between the start and the end asked for."
             )
         times = np.array(index.pts) - first
-        wanted = [int(begin + i * step) + 1 for i in range(int(count))]
+        wanted = [int(begin + i * step + slack) for i in range(int(count))]
         return np.searchsorted(times, wanted, side="right") - 1
 
     # -- decoding --
@@ -159,7 +179,7 @@ class VideoFrames(FrameSource):
         keep = start
         if self._decoder is None or start <= self._position or key_pts > pts[self._position + 1]:
             if start < self._position:  # going backwards: keep what will be asked for next
-                keep = max(bisect_right(pts, key_pts) - 1, stop - self._capacity())
+                keep = min(start, max(bisect_right(pts, key_pts) - 1, stop - self._capacity()))
             self._seek(key_pts)
         self._decode_until(keep, stop, max(room, stop - keep))
 
@@ -168,31 +188,46 @@ class VideoFrames(FrameSource):
         return max(2, CACHE_BYTES // one)
 
     def _seek(self, pts: int) -> None:
+        """Let the decoder start at ``pts``, the time of a key frame, or before it."""
+        keys = self._index.keys
+        at, back = bisect_right(keys, pts) - 1, 1
         container, stream = self._open()
-        if self._decoder is None:
-            stream.thread_type = "AUTO"
-        container.seek(pts, stream=stream)
+        while at > 0 and container.format.name != "mpeg":  # MPEG-PS: times are guesses after a seek
+            container.seek(keys[at], stream=stream)
+            self._decoder = frames = container.decode(stream)
+            first = self._next()
+            if first is not None and first.pts is not None and first.pts <= pts:
+                self._decoder = chain([first], frames)
+                return
+            at, back = at - back, 2 * back  # MPEG-TS and PS go too far: try from further back
+        self.close()
+        container, stream = self._open()
         self._decoder = container.decode(stream)
+
+    def _next(self) -> Any:
+        """The decoder's next frame; None at the end."""
+        assert self._decoder is not None
+        try:
+            return next(self._decoder, None)
+        except (FFmpegError, OSError) as e:
+            raise VideoError(
+                f"{self.name} is damaged after frame {self._position + 1} ({reason(e)}). "
+                "Export it again."
+            ) from e
 
     def _decode_until(self, keep: int, stop: int, room: int) -> None:
         """Decode on; frames ``[keep, stop)`` go into the cache, gaps repeat the frame before.
 
         room: frames that the cache has to hold at least.
         """
-        assert self._decoder is not None
         pts = self._index.pts
         next_index = keep
         last: np.ndarray | None = None
         while next_index < stop:
-            try:
-                frame = next(self._decoder)
-            except StopIteration:
+            frame = self._next()
+            if frame is None:
                 self._ended(next_index, stop, last, room)
                 return
-            except (FFmpegError, OSError) as e:
-                raise VideoError(
-                    f"{self.name} is damaged at frame {next_index} ({reason(e)}). Export it again."
-                ) from e
             if frame.pts is None or frame.pts < pts[keep]:
                 continue
             here = bisect_right(pts, frame.pts) - 1
@@ -227,15 +262,18 @@ class VideoFrames(FrameSource):
         matrix = frame.colorspace
         if matrix == _UNSPECIFIED:
             matrix = _ITU709 if frame.height >= 720 else _ITU601
-        aspect = self._index.aspect
+        if self._shape is None:  # of the first frame; a size change in mid-stream is scaled to it
+            aspect = self._index.aspect or 1
+            self._shape = round(frame.width * aspect), frame.height, alpha
+        width, height, alpha = self._shape
         out = self._reformatter.reformat(
             frame,
-            width=round(frame.width * aspect) if aspect else frame.width,
-            height=frame.height,
+            width=width,
+            height=height,
             format="rgba" if alpha else "rgb24",
             src_colorspace=None if frame.format.is_rgb else matrix,
             dst_color_range="JPEG",
-            interpolation=_BICUBIC_ACCURATE,
+            interpolation=_BICUBIC,
         ).to_ndarray()
         return np.rot90(out, round(frame.rotation / 90) % 4) if frame.rotation else out
 
@@ -244,3 +282,19 @@ class VideoFrames(FrameSource):
             self._container.close()
         self._container = self._decoder = None
         self._position = -1
+
+
+def _promised_end(container: Any) -> Fraction | None:
+    """The second at which the header says that all ends; None where it can only be guessed."""
+    kind = container.format.name
+    if kind not in _EXACT_HEADERS or container.duration is None:
+        return None
+    start = 0 if kind == "matroska,webm" else container.start_time or 0  # Matroska counts from 0
+    return Fraction(start + container.duration, av.time_base)
+
+
+def _cut_sentence(name: str, read: Fraction, promised: Fraction) -> str:
+    return (
+        f"{name} ends after {float(read):.2f} of {float(promised):.2f} s. "
+        "It is cut short; copy or export it again."
+    )

@@ -23,7 +23,7 @@ from .picture import RGB, compose
 
 BT709 = 1  # the same number in FFmpeg's primaries, transfer and matrix tables
 TV_RANGE, FULL_RANGE = 1, 2
-_ACCURATE = 0x4 | 0x40000 | 0x2000 | 0x4000  # SWS_ BICUBIC, ACCURATE_RND, FULL_CHR_H_*
+_AREA = 0x20 | 0x40000 | 0x2000 | 0x4000  # SWS_ AREA, ACCURATE_RND, FULL_CHR_H_INT, FULL_CHR_H_INP
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,12 @@ def _setup(context: Any, form: VideoFormat, still: bool) -> None:
 
 
 def _open(context: Any, form: VideoFormat) -> None:
+    least = form.encoding.least_side
+    if min(form.padded) < least:
+        raise EncodingError(
+            f"{form.encoding.name} takes pictures of at least {least}x{least} pixels, not "
+            f"{form.padded[0]}x{form.padded[1]}. Choose another size or preset."
+        )
     try:
         with _quiet_svt():
             context.open(strict=False)
@@ -92,7 +98,7 @@ def _open(context: Any, form: VideoFormat) -> None:
 def _quiet_svt() -> Iterator[None]:
     """SVT-AV1 prints its settings to stderr when it is opened; only a variable can stop it."""
     before = os.environ.get("SVT_LOG")
-    os.environ["SVT_LOG"] = before or "1"  # errors only
+    os.environ["SVT_LOG"] = before or "0"  # what goes wrong is raised
     try:
         yield
     finally:
@@ -137,9 +143,10 @@ class Packer:
             dst_colorspace=BT709,
             src_color_range=FULL_RANGE,
             dst_color_range=TV_RANGE,
-            interpolation=_ACCURATE,
+            interpolation=_AREA,
         )
         packed.colorspace, packed.color_range = BT709, TV_RANGE
+        packed.color_primaries = packed.color_trc = BT709  # ProRes writes those of the frame
         return packed
 
 

@@ -12,8 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+JUDGED = [pytest.mark.ffmpeg, pytest.mark.usefixtures("ffmpeg", "ffprobe_json")]
 BITS = 8  # of a frame's number, as black and white blocks: four columns, two rows
+
+
+def judged(test: Any) -> Any:
+    """Marks a test that needs ffmpeg and ffprobe; for a whole module: ``pytestmark = JUDGED``."""
+    for mark in JUDGED:
+        test = mark(test)
+    return test
 
 
 def run(*command: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -31,9 +40,10 @@ def facts(path: Path, *arguments: str) -> dict[str, Any]:
     return json.loads(run("ffprobe", "-v", "error", "-of", "json", *asked, path).stdout)
 
 
-def stream(path: Path, kind: str) -> dict[str, Any]:
-    """What ffprobe says about the only ``video`` or ``audio`` stream."""
-    (found,) = (s for s in facts(path)["streams"] if s["codec_type"] == kind)
+def stream(file: Path | dict[str, Any], kind: str) -> dict[str, Any]:
+    """What ffprobe says (or said, in its facts) about the only ``video`` or ``audio`` stream."""
+    told = file if isinstance(file, dict) else facts(file)
+    (found,) = (s for s in told["streams"] if s["codec_type"] == kind)
     return found
 
 
@@ -49,10 +59,9 @@ def shown(path: Path) -> list[dict[str, Any]]:
     return facts(path, "-select_streams", "v", "-show_entries", entries)["frames"]
 
 
-def ends(path: Path) -> dict[str, float]:
-    """When the container and each of its streams end, in seconds; for MP4 and MOV."""
-    found = facts(path)
-    parts = {s["codec_type"]: s for s in found["streams"]} | {"container": found["format"]}
+def ends(told: dict[str, Any]) -> dict[str, float]:
+    """When the container and each of its streams end, in seconds, by the facts of an MP4 or MOV."""
+    parts = {s["codec_type"]: s for s in told["streams"]} | {"container": told["format"]}
     return {
         name: float(part["start_time"]) + float(part["duration"]) for name, part in parts.items()
     }
@@ -64,15 +73,29 @@ def complaints(path: Path, *before: object) -> str:
     return run(*command).stderr.decode()
 
 
-def pictures(path: Path, channels: int = 3, *, before: tuple = (), after: tuple = ()) -> np.ndarray:
-    """Decoded frames, uint8 (t, h, w, c), by the colour matrix that the file states."""
-    video = stream(path, "video")
-    command = ["ffmpeg", "-v", "error", *before, "-i", path, "-map", "0:v:0", *after]
+def pictures(
+    path: Path,
+    channels: int = 3,
+    *,
+    size: tuple[int, int] | None = None,
+    before: tuple = (),
+    after: tuple = (),
+) -> np.ndarray:
+    """Decoded frames, uint8 (t, h, w, c), by the colour matrix that the file states.
+
+    ffmpeg may not warn of anything on the way. A size that is known need not be asked for.
+    """
+    if size is None:
+        video = stream(path, "video")
+        size = video["width"], video["height"]
+    command = ["ffmpeg", "-v", "warning", *before, "-i", path, "-map", "0:v:0", *after]
     command += ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
     command += ["-fps_mode", "passthrough", "-f", "rawvideo"]
     command += ["-pix_fmt", "rgba" if channels == 4 else "rgb24", "-"]
-    raw = np.frombuffer(run(*command).stdout, np.uint8)
-    return raw.reshape(-1, video["height"], video["width"], channels)
+    done = run(*command)
+    assert not done.stderr, done.stderr.decode()
+    raw = np.frombuffer(done.stdout, np.uint8)
+    return raw.reshape(-1, size[1], size[0], channels)
 
 
 def samples(path: Path) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,7 @@ def mux(target: Any, source: FrameSource, encoding: str | Encoding = "mp4-h264",
     sound: Sound | None = more.get("sound")
     length = (sound.rate, sound.n_samples) if sound is not None else (48000, 0)
     timeline = Timeline.of_frames(source.n_frames, source.fps, *length)
-    with Muxer(
-        target, encoding, timeline, source.size, channels=source.channels, **more
-    ) as out:
+    with Muxer(target, encoding, timeline, source.size, channels=source.channels, **more) as out:
         out.write_source(source)
     return out.report
 
