@@ -160,6 +160,7 @@ _VP9 = Encoding(
     still_crf=-4,
     sound="libopus",
     sound_bit_rate=160_000,
+    sound_options={"mapping_family": "1"},  # the default mixes up the channels of 5.0 and 6.1
     copies=frozenset({"opus", "vorbis"}),
 )
 _PRORES = Encoding(

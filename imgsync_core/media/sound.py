@@ -23,6 +23,7 @@ from .headers import has_xing, riff_samples
 from .opening import MediaFile, name_of, open_media, reason
 
 BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
+_PLANES = 8  # PyAV reads past the end of planar frames of so many channels, and may crash
 _LAYOUTS = {
     1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1",
 }  # fmt: skip
@@ -294,16 +295,27 @@ class Filtered(Sound):
 def _pulled(graph: Graph) -> Iterator[np.ndarray]:
     while True:
         try:
-            yield graph.pull().to_ndarray()
+            yield _array(graph.pull())
         except (BlockingIOError, EOFError):
             return
 
 
 def as_frame(block: np.ndarray, layout: str, rate: int, pts: int) -> av.AudioFrame:
     """float32 (channels, n) -> a planar PyAV frame that starts at sample ``pts``."""
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
+    many = len(block) >= _PLANES
+    kind, samples = ("flt", block.T.reshape(1, -1)) if many else ("fltp", block)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=kind, layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, pts, Fraction(1, rate)
-    return frame
+    return av.AudioResampler(format="fltp").resample(frame)[0] if many else frame
+
+
+def _array(frame: av.AudioFrame) -> np.ndarray:
+    """The samples of a frame as they are: (channels, n)."""
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= _PLANES:
+        (frame,) = av.AudioResampler(format=frame.format.packed.name).resample(frame)
+    samples = frame.to_ndarray()
+    return samples.reshape(-1, channels).T if frame.format.is_packed else samples
 
 
 def to_length(sound: Sound, n_samples: int) -> Sound:
@@ -337,9 +349,7 @@ def _silence(channels: int, n: int) -> Iterator[np.ndarray]:
 
 def _floats(frame: Any) -> np.ndarray:
     """One decoded frame as float32 (channels, n)."""
-    samples = frame.to_ndarray()
-    if frame.format.is_packed:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    samples = _array(frame)
     kind = frame.format.packed.name
     if kind in _FULL_SCALE:
         samples = samples - 128.0 if kind == "u8" else samples

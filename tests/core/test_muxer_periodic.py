@@ -88,7 +88,7 @@ def around(case: Case, gop: int = GOP) -> list[int]:
 EVERY_LENGTH = [(name, n) for name, case in CASES.items() for n in around(case)]
 SOME_LENGTHS = [
     (name, CASES[name].lead + length)
-    for name in ("still", "hold 2", "hold 3", "loop 8", "ping-pong 4")
+    for name in ("still", "hold 3", "loop 8", "ping-pong 4")
     for length in (CASES[name].cycle() + 1, 2 * CASES[name].cycle(), 3 * CASES[name].cycle() + 2)
 ]
 
@@ -182,7 +182,7 @@ def test_it_shows_what_an_encoding_of_each_frame_shows(preset, name, tmp_path):
 
 
 @pytest.mark.parametrize("preset", CODECS)
-@pytest.mark.parametrize("name", ["still", "hold 3", "loop 3", "ping-pong 4"])
+@pytest.mark.parametrize("name", ["still", "hold 3", "ping-pong 4"])
 def test_seeking_lands_on_the_right_frame(preset, name, tmp_path):
     case, n = CASES[name], 40
     path = write(tmp_path, case.make(n), preset)
@@ -207,7 +207,7 @@ def test_every_pass_begins_with_a_key_frame_and_holds_the_same_packets(preset, n
 
 
 @pytest.mark.parametrize("preset", CODECS)
-@pytest.mark.parametrize("name", ["still", "hold 2", "loop 3", "loop 8", "ping-pong 4"])
+@pytest.mark.parametrize("name", ["hold 2", "loop 8", "ping-pong 4"])
 def test_a_pass_too_large_to_keep_is_encoded_anew(preset, name, tmp_path, monkeypatch):
     monkeypatch.setattr(repeat, "CYCLE_BYTES", 1)
     case = CASES[name]
