@@ -20,9 +20,9 @@ from av.error import FFmpegError
 
 from ..errors import OutputError
 from ..timeline import Timeline
+from . import matroska, webp
 from .encoding import Encoding
 from .frames import FrameSource
-from .matroska import set_duration
 from .opening import reason
 from .picture import RGB
 from .probe import MediaInfo, probe
@@ -283,14 +283,18 @@ class Muxer:
         self._report = Report(self._path, replace(info, name=name), tuple(self._notes))
 
     def _correct(self) -> None:
-        """Mend what FFmpeg states wrongly in the finished file."""
-        if self._encoding.container not in ("matroska", "webm"):
-            return
+        """Mend or add what FFmpeg cannot write into the finished file."""
         if self._path is None:
-            set_duration(self._file, self._timeline.duration)
+            self._edit(self._file)
         else:
             with self._part.open("r+b") as file:
-                set_duration(file, self._timeline.duration)
+                self._edit(file)
+
+    def _edit(self, file: IO[bytes]) -> None:
+        if self._encoding.container in ("matroska", "webm"):
+            matroska.set_duration(file, self._timeline.duration)
+        elif self._encoding.container == "webp":
+            webp.set_metadata(file, self._metadata, self._form.padded)
 
     def _clean_up(self) -> None:
         """End the thread, close and delete what is still there; after success that is nothing."""

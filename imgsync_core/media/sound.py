@@ -309,7 +309,7 @@ def as_frame(block: np.ndarray, layout: str, rate: int, pts: int) -> av.AudioFra
     return av.AudioResampler(format="fltp").resample(frame)[0] if many else frame
 
 
-def _array(frame: av.AudioFrame) -> np.ndarray:
+def _array(frame: Any) -> np.ndarray:
     """The samples of a frame as they are: (channels, n)."""
     channels = frame.layout.nb_channels
     if frame.format.is_planar and channels >= _PLANES:
