@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ class Ahead(Generic[T]):
             for item in self._items:
                 if not self._put(item):
                     break
+            if isinstance(self._items, Generator):
+                self._items.close()  # what it holds, threads of its own too, ends here and now
         except BaseException as e:  # not lost: raised in the reader's thread
             error = e
         with self._changed:

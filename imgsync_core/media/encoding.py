@@ -92,6 +92,9 @@ class Encoding:
 
 _MOV = {"movflags": "+faststart+use_metadata_tags"}
 _IN_MP4 = frozenset({"aac", "mp3"})
+# Not AAC and MP3: FFmpeg would delay the picture by what their decoders have to skip. Not lossless
+# ones: encoded anew they are the same, and padded to the end of the picture.
+_IN_MKV = frozenset({"opus", "vorbis", "ac3", "eac3"})
 
 # FFmpeg's default coder, twoloop, is meant for low bit rates: at 64 kbit/s and more per channel
 # this one leaves less noise (3 to 9 dB less, averaged over Bark-like bands) in 60 % of the time.
@@ -189,7 +192,7 @@ _FFV1 = Encoding(
     align=1,
     sound="flac",
     sound_bit_rate=None,
-    copies=frozenset({"aac", "mp3", "flac", "opus", "vorbis", "ac3", "eac3", "alac"}),
+    copies=_IN_MKV,
 )
 _GIF = Encoding(
     name="gif",
@@ -235,7 +238,14 @@ def in_container(encoding: Encoding, container: str) -> Encoding:
     if encoding.extension == f".{container}":
         return encoding
     if container == "mkv":
-        return replace(encoding, container="matroska", extension=".mkv", tag=None, muxer_options={})
+        return replace(
+            encoding,
+            container="matroska",
+            extension=".mkv",
+            tag=None,
+            copies=_IN_MKV,
+            muxer_options={},
+        )
     if container == "webm" and encoding.codec == _AV1.codec:
         return replace(
             encoding,

@@ -60,6 +60,13 @@ class Report:
 
 def check_target(path: Path, overwrite: bool) -> None:
     """Raise OutputError where a file cannot be put, before any work is done."""
+    try:
+        Path(f"{path}.part").stat()
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            raise OutputError(
+                f"{path.name[:40]}...: the name is too long. Choose another."
+            ) from None
     if path.is_dir():
         raise OutputError(f"{path} is a folder. Name a file in it.")
     if path.exists() and not overwrite:

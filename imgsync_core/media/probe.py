@@ -106,12 +106,12 @@ class MediaInfo:
 
 def probe(file: MediaFile) -> MediaInfo:
     """Read all packets of a file, decoding nothing. Raises InputError."""
-    if isinstance(file, (str, os.PathLike)) and _is_webp(Path(file)):
-        return _probe_webp(Path(file))
     try:
+        if isinstance(file, (str, os.PathLike)) and _is_webp(Path(file)):
+            return _probe_webp(Path(file))
         with open_media(file, InputError, "a media file") as container:
             return _probe(container, file)
-    except (FFmpegError, OSError) as e:
+    except (FFmpegError, OSError, EOFError, Image.DecompressionBombError) as e:
         raise InputError(f"{name_of(file)} is damaged ({reason(e)}). Export it again.") from e
 
 
@@ -203,6 +203,7 @@ def _probe_webp(path: Path) -> MediaInfo:
         ms = 0
         for i in range(frames):
             image.seek(i)
+            image.load()  # only now is the frame's duration known
             ms += image.info.get("duration", 0)
         duration = Fraction(ms, 1000)
         fps = frames / duration if duration else Fraction(0)

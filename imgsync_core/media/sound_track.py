@@ -171,6 +171,8 @@ def copied(sound: FileSound, stream: Any, duration: Fraction) -> Iterator[Any]:
             if packet.pts is None or packet.pts - sound.first_pts >= end:
                 continue
             packet.pts -= sound.first_pts
+            if sound.codec == "vorbis":  # its first packet is not heard before the second
+                packet.pts = max(0, packet.pts)
             packet.dts = packet.pts
             packet.stream = stream
             if held is not None:

@@ -162,6 +162,22 @@ def test_stop_waits_for_the_item_in_work_and_takes_no_further():
     assert made == [0]
 
 
+def test_what_the_items_hold_is_let_go_by_the_thread_itself():
+    closed_on = []
+
+    def items() -> Iterator[bytes]:
+        try:
+            while True:
+                yield ITEM
+        finally:
+            closed_on.append(threading.current_thread().name)
+
+    ahead = Ahead(items(), len, 20)
+    ahead.pop()
+    ahead.stop()
+    assert closed_on == ["imgsync-ahead"]
+
+
 def test_stop_twice_and_after_the_end():
     ahead = Ahead(iter([ITEM]), len, 10)
     assert list(ahead) == [ITEM]

@@ -171,13 +171,14 @@ def test_stretch_ignores_the_shape():
 
 @pytest.mark.parametrize("mode", ["keep", "crop", "pad", "stretch"])
 @pytest.mark.parametrize("size", [(20, 20), (37, 23), (300, 310)])
-def test_colour_under_transparent_pixels_does_not_bleed(mode, size):
+@pytest.mark.parametrize("background", [(0, 0, 255), "blur"])
+def test_colour_under_transparent_pixels_does_not_bleed(mode, size, background):
     frame = np.zeros((64, 64, 4), np.uint8)
     frame[:, :32] = (255, 0, 0, 0)  # red that nobody may see
     frame[:, 32:] = (0, 0, 255, 255)
-    out = Fit(mode, *size).apply(frame).astype(int)
-    seen = out[..., 3] > 8
-    assert out[seen][:, 0].max() == 0
+    out = Fit(mode, *size, 1, background).apply(frame).astype(int)
+    assert out[out[..., 3] > 8][:, 0].max() == 0
+    assert out[out[..., 3] > 32][:, 2].min() > 235  # nor does the black of nothing
     assert (out[..., 3].min(), out[..., 3].max()) == (0, 255)
     # plain resampling of the channels would show red
     plain = np.asarray(Image.merge("RGB", Image.fromarray(frame).split()[:3]).resize(size, LANCZOS))

@@ -168,6 +168,18 @@ def test_repetition_is_said_as_early_and_as_short_as_it_is(n, length, data):
             assert not true(source.lead - 1, source.period)
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, 20), (2, 15), (4, 9), (7, 20), (0, 4), (0, 5)])
+def test_a_trim_repeats_as_early_as_what_it_shows(start, stop):
+    """Five frames and the last held: from frame 4 of the source on, all are the same."""
+    source = Trimmed(Held(ArrayFrames(noise(5), FPS), 20), start, stop)
+    if stop <= 4:
+        assert (source.lead, source.period) == (0, None)
+    else:
+        assert (source.lead, source.period) == (max(0, 4 - start), 1)
+    bounce = Trimmed(PingPong(ArrayFrames(noise(5), FPS), 20), start, stop)
+    assert (bounce.lead, bounce.period) == (0, 8)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_maps_against_numpy_index_maps(n):
     frames = noise(n)

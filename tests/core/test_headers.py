@@ -90,6 +90,15 @@ def test_mp3_with_and_without_its_table(ffmpeg, tmp_path, options, title):
     assert not has_xing(tmp_path / "without.mp3")
 
 
+@pytest.mark.parametrize("size", [0, 127, 128, 20_000, 3_000_000])
+def test_table_behind_a_tag_of_any_size(tmp_path, size):
+    """ID3v2 counts in seven bits a byte, so that no byte looks like the start of a frame."""
+    seven = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    tag = b"ID3\4\0\0" + seven + b"\xaa" * size
+    (tmp_path / "a.mp3").write_bytes(tag + b"\xff\xfb\x90\x64" + bytes(32) + b"Xing" + bytes(400))
+    assert has_xing(tmp_path / "a.mp3")
+
+
 def test_no_mp3_at_all(tmp_path):
     for data in (b"", b"ID3", b"ID3" + bytes(7), b"\xff\xfb" + bytes(10)):
         (tmp_path / "a.mp3").write_bytes(data)

@@ -69,6 +69,8 @@ def some(name: str, channels: int, rate: int) -> np.ndarray:
         made = tones(channels, n, rate, 0.4 * rate, 0.2)
     elif name == "pauses":  # two thirds of it below the relative gate
         made = pink(channels, n) * np.where(t % 1.8 < 0.6, 1, 0.03)
+    elif name == "peaky":  # short swells, of which a limiter takes much
+        made = pink(channels, n) * np.sin(2 * np.pi * 1.7 * t) ** 4
     elif name == "quiet start":  # below the absolute gate
         made = pink(channels, n) * np.where(t < 2, 1e-5, 1)
     else:
@@ -221,6 +223,8 @@ def test_silence_has_no_loudness():
         ("pink", 44100, "stereo", 2),
         ("tone", 16000, "mono", 1),
         ("pauses", 48000, "stereo", 2),
+        ("peaky", 44100, "stereo", 2),
+        ("peaky", 16000, "mono", 1),
         ("speech", 16000, "mono", 1),
         ("speech", 44100, "stereo", 2),
         ("speech", 48000, "5.1", 6),

@@ -111,6 +111,17 @@ def test_picture_is_as_long_as_the_sound_and_less_than_a_frame_longer(n_samples,
     assert abs(end - timeline.duration) <= Fraction(1, 2 * rate)
 
 
+@given(st.integers(1, 2_000_000), st.sampled_from(FPS), st.sampled_from(RATES))
+def test_sound_that_ends_with_a_frame_gets_no_other(seconds, fps, rate):
+    """Exact where floats are not: one sample more needs one frame more."""
+    exact = Fraction(fps).limit_denominator(1001)
+    n_frames, n_samples = seconds * exact.numerator, seconds * exact.denominator * rate
+    assert Timeline.of_sound(n_samples, rate, fps).n_frames == n_frames
+    assert Timeline.of_sound(n_samples - 1, rate, fps).n_frames == n_frames
+    assert Timeline.of_sound(n_samples + 1, rate, fps).n_frames == n_frames + 1
+    assert Timeline.of_sound(n_samples, rate, fps).total_samples == n_samples
+
+
 @given(sample_counts, rates, fps_values, st.integers(1, 40), st.integers(0, 60))
 def test_grid_gives_the_first_count_on_it_that_is_long_enough(n, rate, fps, step, offset):
     plain = Timeline.of_sound(n, rate, fps).n_frames

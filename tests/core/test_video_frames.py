@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 import random
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -501,6 +502,25 @@ def test_slow_slides_are_not_taken_for_a_cut_file(ffmpeg, tmp_path):
         ffmpeg(*source, *H264, tmp_path / name)
         found = VideoFrames(tmp_path / name)
         assert found.n_frames / found.fps == 20
+
+
+def test_a_long_last_frame_is_not_taken_for_a_cut_file(ffmpeg, tmp_path):
+    """Matroska tells how long the whole is, and need not tell how long its last frame is."""
+    path = tmp_path / "vfr.mkv"
+    later = ["-vf", "setpts=2*N/TB", "-vsync", "vfr"]
+    ffmpeg(*raw(), *later, *H264, "-bf", 0, path, stdin=numbered(3).tobytes())
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3  # RFC 9559: Duration, a float of 8 bytes, in ms
+    (stated,) = struct.unpack_from(">d", data, at)
+    assert 4000 <= stated <= 6000
+    for seconds, whole in ((6, True), (7, False)):
+        struct.pack_into(">d", data, at, seconds * 1000)
+        path.write_bytes(data)
+        if whole:
+            assert numbers(VideoFrames(path, fps=1).read(0, 5)) == [0, 0, 1, 1, 2]
+        else:
+            with pytest.raises(VideoError, match=r"of 7\.00 s\. It is cut short"):
+                VideoFrames(path)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.m4a"])
