@@ -164,8 +164,8 @@ def _extend(args: argparse.Namespace) -> None:
         extension=Extension(
             args.mode,
             args.crossfade,
-            parse_rect(args.start_rect) if args.start_rect else start,
-            parse_rect(args.end_rect) if args.end_rect else end,
+            start if args.start_rect is None else parse_rect(args.start_rect),
+            end if args.end_rect is None else parse_rect(args.end_rect),
             not args.linear,
         ),
         edit=SoundEdit(
