@@ -399,7 +399,7 @@ def test_a_folder_that_may_not_be_written(extend, disk):
     assert "may not be written" in extend(out="disk/out.mp4")
 
 
-@pytest.mark.parametrize("out", ["out.mp4", "out.mkv", "out.webm", "out.gif", "out.mov"])
+@pytest.mark.parametrize("out", ["out.mp4", "out.mkv", "out.webm", "out.mov"])
 def test_a_full_disk(out, extend, disk):
     disk("size=4k")
     assert "disk is full" in extend("--quiet", "--size=640x480", out=f"disk/{out}")

@@ -136,6 +136,7 @@ def test_an_animation_that_comes_to_rest_lasts_as_long(preset, tmp_path):
     with Image.open(path) as image:
         for i in range(image.n_frames):
             image.seek(i)
+            image.load()
             total += image.info["duration"]
     assert total == 2000
     assert report.info.duration == 2
@@ -164,29 +165,42 @@ def bt709(color) -> np.ndarray:
     return np.array([16 + 219 * y, 128 + 224 * (b - y) / 1.8556, 128 + 224 * (r - y) / 1.5748])
 
 
-@pytest.mark.parametrize("color", COLORS)
+def every_color() -> ArrayFrames:
+    """A frame of each colour."""
+    frames = np.broadcast_to(np.array(COLORS, np.uint8)[:, None, None], (len(COLORS), 64, 64, 3))
+    return ArrayFrames(frames.copy(), FPS)
+
+
 @pytest.mark.parametrize("preset", YUV)
-def test_colours_are_converted_after_bt709(preset, color, tmp_path):
+def test_colours_are_converted_after_bt709(preset, tmp_path):
     """The numbers in the stream, before anybody converts them back."""
     path = name_of(tmp_path, preset)
-    mux(path, still(color, (64, 64)), preset)
+    mux(path, every_color(), preset)
     deep = preset == "mov-prores4444"
     layout = ("-pix_fmt", "yuv444p12le") if deep else ("-pix_fmt", "yuv444p")
     command = ("ffmpeg", "-v", "error", "-i", path, "-sws_flags", "neighbor", *layout)
     raw = run(*command, "-f", "rawvideo", "-").stdout
-    planes = np.frombuffer(raw, "<u2" if deep else "u1").reshape(5, 3, -1) / (16 if deep else 1)
-    assert np.abs(planes.mean((0, 2)) - bt709(color)).max() < 1.01
-    assert planes.std((0, 2)).max() < 0.6
+    planes = np.frombuffer(raw, "<u2" if deep else "u1").reshape(len(COLORS), 3, -1)
+    planes = planes / (16 if deep else 1)
+    wanted = np.stack([bt709(color) for color in COLORS])
+    assert np.abs(planes.mean(2) - wanted).max() < 1.01
+    assert planes.std(2).max() < 0.6
 
 
-@pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_solid_colours_come_back(preset, color, tmp_path):
+def test_solid_colours_come_back(preset, tmp_path):
+    path = name_of(tmp_path, preset)
+    mux(path, every_color(), preset)
+    error = np.abs(decoded(path).astype(int) - every_color().read(0, len(COLORS))).max()
+    assert error <= {"mkv-ffv1": 0, "gif": 0, "webp": 4}.get(preset, 2)
+
+
+@pytest.mark.parametrize("color", [(255, 0, 0), (200, 60, 30)])
+@pytest.mark.parametrize("preset", YUV)
+def test_the_colour_of_a_still_comes_back(preset, color, tmp_path):
     path = name_of(tmp_path, preset)
     mux(path, still(color, (64, 64)), preset)
-    exact = preset in ("mkv-ffv1", "gif")
-    error = np.abs(decoded(path).astype(int) - color).max()
-    assert error <= (0 if exact else 4 if preset == "webp" else 2)
+    assert np.abs(decoded(path).astype(int) - color).max() <= 2
 
 
 @pytest.mark.parametrize("preset", YUV)
@@ -275,7 +289,7 @@ def test_seven_one_of_a_file_stays_seven_one(codec, tmp_path):
 # -- edges --
 
 
-@pytest.mark.parametrize("size", [(63, 47), (64, 47), (63, 48), (65, 33)])
+@pytest.mark.parametrize("size", [(63, 47), (64, 47), (65, 48)])
 @pytest.mark.parametrize("preset", [*YUV, "mkv-ffv1", "gif", "webp"])
 def test_odd_sizes_get_their_edges_repeated_where_the_codec_needs_it(preset, size, tmp_path):
     picture = gradient(size)
@@ -346,9 +360,10 @@ def test_transparency_is_filled_with_a_colour_elsewhere(preset, background, tmp_
     report = mux(path, held(shaded(), 3), preset, background=background)
     assert any("transparency was filled" in note for note in report.notes)
     rows, columns = MIDDLES
+    shown = decoded(path)[1]
     for column, alpha in zip(columns, (0, 128 / 255, 1), strict=True):
         wanted = np.array((200, 120, 40)) * alpha + np.array(background) * (1 - alpha)
-        assert np.abs(decoded(path)[1][rows, column] - wanted).mean() < 4
+        assert np.abs(shown[rows, column] - wanted).mean() < 4
 
 
 @pytest.mark.parametrize("preset", ["webm-vp9", "mov-prores4444", "mkv-ffv1"])

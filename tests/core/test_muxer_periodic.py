@@ -81,7 +81,7 @@ CASES = {
 def around(case: Case, gop: int = GOP) -> list[int]:
     """Lengths where passes just end, do not quite, or have just begun."""
     cycle = case.cycle(gop)
-    steps = (cycle - 1, cycle, cycle + 1, 2 * cycle - 1, 2 * cycle, 2 * cycle + 1, 3 * cycle + 2)
+    steps = (cycle - 1, cycle, cycle + 1, 2 * cycle, 2 * cycle + 1, 3 * cycle + 2)
     return sorted({case.lead + step for step in steps})
 
 
