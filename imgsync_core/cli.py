@@ -175,8 +175,8 @@ def job_of(args: argparse.Namespace) -> Job:
         extension=Extension(
             args.mode,
             args.crossfade,
-            parse_rect(args.start_rect) if args.start_rect else start,
-            parse_rect(args.end_rect) if args.end_rect else end,
+            start if args.start_rect is None else parse_rect(args.start_rect),
+            end if args.end_rect is None else parse_rect(args.end_rect),
             not args.linear,
         ),
         edit=SoundEdit(

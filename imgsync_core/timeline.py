@@ -21,6 +21,7 @@ from .errors import TimeError
 
 MIN_FPS = Fraction(1, 10)
 MAX_FPS = Fraction(480)
+MAX_FRAMES = 100_000_000  # 46 days at 25 fps; more is a slip of the keyboard
 
 
 def parse_fps(value: Any) -> Fraction:
@@ -105,6 +106,8 @@ class Timeline:
             raise TimeError(f"Sample rate {self.rate} is not a sample rate. Use for example 48000.")
         if self.n_frames < 1:
             raise TimeError("There is nothing to show: the picture would have no frames.")
+        if self.n_frames > MAX_FRAMES:
+            raise TimeError(f"{self.n_frames:,} frames are too many. Ask for less.")
         if not 0 <= self.n_samples <= self.total_samples:
             raise TimeError(
                 f"{self.n_samples} samples at {self.rate} Hz do not fit into {self.n_frames} "

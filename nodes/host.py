@@ -34,6 +34,11 @@ def input_path(name: str) -> Path:
     return path
 
 
+def in_input_folder(name: str) -> bool:
+    """Whether there is a file behind a widget's value."""
+    return bool(folder_paths.exists_annotated_filepath(name))
+
+
 def stamp(path: Path) -> str:
     """Changes when the file changes."""
     state = path.stat()

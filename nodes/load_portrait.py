@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import folder_paths
 import numpy as np
 import torch
 from comfy_api.latest import io
@@ -98,7 +97,7 @@ class LoadPortrait(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, image: str) -> bool | str:
-        if not folder_paths.exists_annotated_filepath(image):
+        if not host.in_input_folder(image):
             return f"{image} is not in the input folder. Upload it or choose another picture."
         return True
 

@@ -25,9 +25,9 @@ import numpy as np
 from .sound import BLOCK, as_frame
 
 FRAME = 1024  # samples
-WARM_UP = 24 * FRAME  # that piece B starts before its own part
-SEARCH = 24 * FRAME  # that piece A goes on into B's part
-PIECE = 1 << 21  # samples of all channels together, about: 24 s of stereo
+WARM_UP = 16 * FRAME  # that piece B starts before its own part
+SEARCH = 8 * FRAME  # that piece A goes on into B's part
+PIECE = 1 << 20  # samples of all channels together, about: 12 s of stereo
 _MOST_WORKERS = 4  # each holds a piece in memory
 
 _SINGLE, _PAIR = 0, 1  # id_syn_ele: single channel element, channel pair element

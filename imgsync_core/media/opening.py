@@ -27,18 +27,16 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
     """
     source: Any = file
     if isinstance(file, (str, os.PathLike)):
-        path = Path(file)
-        if path.is_dir():
-            raise error(f"{path} is a folder. Name a file in it.")
-        if not path.exists():
-            raise error(f"{path}: there is no such file. Check the name.")
-        if path.is_file() and path.stat().st_size == 0:
-            raise error(f"{path.name} is empty. Copy or export it again.")
-        source = str(path.absolute())  # FFmpeg takes "note:1.wav" for an address
+        _refuse_place(Path(file), error)
+        source = str(Path(file).absolute())  # FFmpeg takes "note:1.wav" for an address
     else:
         file.seek(0)
     try:
-        return av.open(source)
+        container = av.open(source)
+        if container.format.name == "tty":  # FFmpeg would show text as a film
+            container.close()
+            raise ValueError("it is text")
+        return container
     except PermissionError:
         raise error(f"{source} may not be read. Check its permissions.") from None
     except (FFmpegError, OSError, ValueError) as e:
@@ -47,6 +45,18 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
             "Check the file, or convert it to a common format.",
             unknown=True,
         ) from e
+
+
+def _refuse_place(path: Path, error: type[InputError]) -> None:
+    try:
+        if path.is_dir():
+            raise error(f"{path} is a folder. Name a file in it.")
+        if not path.exists():
+            raise error(f"{path}: there is no such file. Check the name.")
+        if path.is_file() and path.stat().st_size == 0:
+            raise error(f"{path.name} is empty. Copy or export it again.")
+    except OSError as e:
+        raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
 
 
 def reason(error: Exception) -> str:

@@ -107,8 +107,8 @@ class MediaInfo:
 def probe(file: MediaFile) -> MediaInfo:
     """Read all packets of a file, decoding nothing. Raises InputError."""
     try:
-        if isinstance(file, (str, os.PathLike)) and _is_webp(Path(file)):
-            return _probe_webp(Path(file))
+        if _is_webp(file):
+            return _probe_webp(file)
         with open_media(file, InputError, "a media file") as container:
             return _probe(container, file)
     except (FFmpegError, OSError, EOFError, Image.DecompressionBombError) as e:
@@ -123,6 +123,8 @@ def _probe(container: Any, file: MediaFile) -> MediaInfo:
             spans[packet.stream_index].add(packet)
     picture = next((_picture(s, spans[s.index]) for s in streams if s.type == "video"), None)
     sound = next((_sound(s, spans[s.index]) for s in streams if s.type == "audio"), None)
+    if sound is None and (picture is None or not picture.width):
+        raise InputError(f"{name_of(file)} has neither a picture nor a sound that can be read.")
     ends = [part.end for part in (picture, sound) if part]
     known = container.duration is not None
     duration = Fraction(container.duration, av.time_base) if known else max(ends, default=0)
@@ -188,17 +190,26 @@ def _sound(stream: Any, span: _Span) -> SoundInfo:
     )
 
 
-def _is_webp(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
+def _is_webp(file: MediaFile) -> bool:
+    if not isinstance(file, (str, os.PathLike)):
+        file.seek(0)
         head = file.read(12)
+    elif not Path(file).is_file():
+        return False
+    else:
+        with Path(file).open("rb") as opened:
+            head = opened.read(12)
     return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
-def _probe_webp(path: Path) -> MediaInfo:
+def _probe_webp(file: MediaFile) -> MediaInfo:
     """Animated WebP, which FFmpeg writes but does not read."""
-    with Image.open(path) as image:
+    if not isinstance(file, (str, os.PathLike)):
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+    else:
+        size = Path(file).stat().st_size
+    with Image.open(file) as image:
         frames = getattr(image, "n_frames", 1)
         ms = 0
         for i in range(frames):
@@ -207,14 +218,6 @@ def _probe_webp(path: Path) -> MediaInfo:
             ms += image.info.get("duration", 0)
         duration = Fraction(ms, 1000)
         fps = frames / duration if duration else Fraction(0)
-        picture = PictureInfo(
-            "webp",
-            image.width,
-            image.height,
-            image.mode.lower(),
-            fps,
-            frames,
-            Fraction(0),
-            duration,
-        )
-    return MediaInfo(path.name, "webp", path.stat().st_size, duration, picture, None)
+        mode, (width, height) = image.mode.lower(), image.size
+    picture = PictureInfo("webp", width, height, mode, fps, frames, Fraction(0), duration)
+    return MediaInfo(name_of(file), "webp", size, duration, picture, None)

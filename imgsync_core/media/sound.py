@@ -22,6 +22,7 @@ from ..timeline import round_half_up
 from .headers import has_xing, riff_samples
 from .opening import MediaFile, name_of, open_media, reason
 
+LONGEST_SILENCE = 86_400  # seconds; more is a slip of the keyboard
 BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
 _PLANES = 8  # PyAV reads past the end of planar frames of so many channels, and may crash
 _LAYOUTS = {
@@ -339,6 +340,8 @@ def trim(sound: Sound, start: Any = 0, duration: Any = None) -> Sound:
 def pad(sound: Sound, before: Any = 0, after: Any = 0) -> Sound:
     """Seconds of silence at either end."""
     first, last = (round_half_up(Fraction(s or 0) * sound.rate) for s in (before, after))
+    if max(first, last) > LONGEST_SILENCE * sound.rate:
+        raise SoundError("Silence at the start or the end can last a day at most.")
     return sound if first == last == 0 else Padded(sound, first, last)
 
 

@@ -132,7 +132,8 @@ def test_text_in_place_of_a_picture(name, extend, tmp_path):
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.m4a", "a.flac", "a.ogg", "a.txt"])
 def test_text_in_place_of_a_sound(name, extend, tmp_path):
     (tmp_path / name).write_text("This is not a sound.\n" * 100)
-    assert f"{name} is not a sound" in extend(sound=tmp_path / name)
+    sentence = extend(sound=tmp_path / name)
+    assert f"{name} is not a sound" in sentence or f"{name} has no sound" in sentence
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
@@ -256,7 +257,7 @@ def test_numbers_of_seconds(seconds, extend):
     assert extend(f"--seconds={seconds}")
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "abc", "1e99"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "abc", "1e9", "1e99"])
 def test_numbers_of_seconds_without_a_sound(seconds, extend):
     assert extend(f"--seconds={seconds}", sound=None)
 
@@ -279,7 +280,7 @@ def test_a_start_behind_the_end(start, extend):
 @pytest.mark.parametrize("seconds", ["1e9", "1e30"])
 @pytest.mark.parametrize("option", ["--pad-start", "--pad-end"])
 def test_a_silence_of_decades(option, seconds, extend):
-    assert extend(option, seconds)
+    assert "a day at most" in extend(option, seconds)
 
 
 @pytest.mark.parametrize("loudness", ["0", "-100", "nan", "inf", "-inf"])
@@ -401,7 +402,7 @@ def test_a_folder_that_may_not_be_written(extend, disk):
 @pytest.mark.parametrize("out", ["out.mp4", "out.mkv", "out.webm", "out.gif", "out.mov"])
 def test_a_full_disk(out, extend, disk):
     disk("size=4k")
-    assert "disk is full" in extend("--size=640x480", out=f"disk/{out}")
+    assert "disk is full" in extend("--quiet", "--size=640x480", out=f"disk/{out}")
 
 
 # -- JSON, and the other commands --

@@ -1,5 +1,6 @@
 """Each preset: the right codec, colours, edges, transparency; lossless ones to the bit."""
 
+import io
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +139,9 @@ def test_an_animation_that_comes_to_rest_lasts_as_long(preset, tmp_path):
             total += image.info["duration"]
     assert total == 2000
     assert report.info.duration == 2
+    memory = io.BytesIO()
+    assert mux(memory, Held(clip(3), 50), preset).info.duration == 2
+    assert memory.getvalue() == path.read_bytes()
 
 
 @pytest.mark.parametrize("fps", [Fraction(10), Fraction(25), Fraction(50)])

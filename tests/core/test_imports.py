@@ -1,0 +1,144 @@
+"""Who may import whom, how large a room may be, and that importing has no side effects."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "imgsync_core"
+# left is imported by right; same number: independent rooms or the same room
+LEVEL = {
+    "errors": 0, "timeline": 1, "media": 2, "nn": 2, "audio": 3, "face": 3, "diffusion": 3,
+    "demo": 3, "engines": 4, "animation": 5, "render": 6, "cli": 7, "__main__": 8, "__init__": 0,
+}  # fmt: skip
+MODULES = sorted(CORE.rglob("*.py"))
+NODES = sorted((ROOT / "nodes").glob("*.py"))
+ONLY_HOME = {
+    "av": {"media"}, "PIL": {"media", "demo"}, "torchaudio": {"audio"}, "tqdm": {"cli"},
+    "comfy": set(), "comfy_api": set(), "folder_paths": set(), "server": set(), "nodes": set(),
+}  # fmt: skip
+
+
+def room(path: Path) -> str:
+    """The part of the library that a module belongs to."""
+    name = path.relative_to(CORE).parts[0].removesuffix(".py")
+    return "cli" if name.startswith("cli") else name
+
+
+def imports(path: Path):
+    """(is relative, dotted target) of every import in a module."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((False, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                yield False, node.module
+                continue
+            base = package[: len(package) - node.level + 1]
+            tail = node.module.split(".") if node.module else []
+            for name in node.names:
+                yield True, ".".join([*base, *(tail or [name.name])])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
+def test_imports_point_down(path):
+    mine = room(path)
+    for relative, target in imports(path):
+        if relative:
+            other = target.split(".")[1]
+            other = "cli" if other.startswith("cli") else other
+            other = other if other in LEVEL else "__init__"  # a name of the package itself
+            assert LEVEL[other] < LEVEL[mine] or other == mine, f"{path.name} imports {target}"
+        else:
+            top = target.split(".")[0]
+            assert top != "imgsync_core", f"{path.name} imports {target} absolutely"
+            assert mine in ONLY_HOME.get(top, {mine}), f"{top} does not belong into {mine}"
+
+
+@pytest.mark.parametrize("path", NODES, ids=lambda p: p.name)
+def test_nodes_know_the_host_in_one_place(path):
+    for relative, target in imports(path):
+        top = target.split(".")[0]
+        if not relative and top in ("comfy", "folder_paths", "server", "nodes"):
+            assert path.name == "host.py", f"{path.name} imports {target}"
+
+
+@pytest.mark.parametrize("path", [*MODULES, *NODES], ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_are_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name != "define_schema":
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= 60, f"{path.name}: {node.name} has {lines} lines"
+
+
+def fresh(code: str) -> dict:
+    """What a new Python prints as JSON after running ``code``."""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+HEAVY = ("numpy", "av", "PIL", "torch", "torchaudio", "tqdm", "scipy")
+
+
+def test_importing_the_pack_does_nothing():
+    code = f"""
+import importlib.util, json, os, sys
+before = list(sys.path), dict(os.environ)
+place = {str(ROOT)!r}
+spec = importlib.util.spec_from_file_location(
+    "a_pack", place + "/__init__.py", submodule_search_locations=[place])
+module = importlib.util.module_from_spec(spec)
+sys.modules["a_pack"] = module
+spec.loader.exec_module(module)
+print(json.dumps({{
+    "same": before == (list(sys.path), dict(os.environ)),
+    "heavy": [n for n in {HEAVY} if n in sys.modules],
+    "names": sorted(n for n in vars(module) if not n.startswith("__")),
+}}))"""
+    assert fresh(code) == {
+        "same": True,
+        "heavy": [],
+        "names": ["WEB_DIRECTORY", "comfy_entrypoint"],
+    }
+
+
+def test_help_loads_nothing_heavy():
+    code = f"""
+import contextlib, io, json, sys
+from imgsync_core.cli import main
+for words in (["--help"], ["extend", "--help"]):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main(words)
+print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"""
+    assert fresh(code) == []
+
+
+def test_extend_needs_no_torch(tmp_path):
+    code = f"""
+import contextlib, io, json, sys
+from imgsync_core.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    rc = main(["demo", {str(tmp_path / "a.mp4")!r}, "--seconds", "0.5", "--quiet"])
+print(json.dumps([rc, [n for n in ("torch", "torchaudio", "scipy") if n in sys.modules]]))"""
+    assert fresh(code) == [0, []]
+
+
+def test_every_public_thing_says_what_it_is():
+    bare = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if not ast.get_docstring(tree):
+            bare.append(str(path.relative_to(ROOT)))
+        for node in tree.body:
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+            if public and not ast.get_docstring(node):
+                bare.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert not bare
