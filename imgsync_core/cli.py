@@ -116,6 +116,7 @@ def _add_file(p: argparse.ArgumentParser) -> None:
 
 
 def add_json(p: argparse.ArgumentParser) -> None:
+    """Let a command print its result as JSON."""
     p.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

@@ -24,6 +24,8 @@ PIECE = 3  # windows multiplied at once
 
 @dataclass(frozen=True)
 class Cascade:
+    """The numbers of one boosted cascade of Haar-like features (Viola and Jones 2001)."""
+
     filters: np.ndarray  # (400 pixels, nodes) float32; node 2t and 2t+1 belong to tree t
     corners: tuple[tuple[tuple[int, int, int], ...], ...]  # of a node: (dx, dy, weight)
     thresholds: np.ndarray  # (nodes,) in units of the window's contrast
@@ -119,6 +121,8 @@ def _scales(shape: Sequence[int], smallest: float, largest: float, step: float) 
 
 @dataclass(frozen=True)
 class Level:
+    """The picture at one size, with its integral images."""
+
     pixels: np.ndarray  # uint8 (h, w)
     sums: np.ndarray  # int32 (h + 1, w + 1), sum of all pixels above and to the left
     squares: np.ndarray  # float64, the same of the squares

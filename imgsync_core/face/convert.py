@@ -17,6 +17,7 @@ TARGET = Path(__file__).with_name("cascades.npz")
 
 
 def numbers(text: str | None) -> list[float]:
+    """The numbers in a text of words."""
     return [float(word) for word in (text or "").split()]
 
 
@@ -67,6 +68,7 @@ def convert(path: Path) -> dict[str, np.ndarray]:
 
 
 def main(paths: list[str]) -> None:
+    """Convert the XML files at these paths, in the order of ``NAMES``."""
     if len(paths) != len(NAMES):
         raise SystemExit((__doc__ or "").strip())
     arrays = {}

@@ -33,6 +33,8 @@ class Lips:
 
 @dataclass(frozen=True)
 class Patch:
+    """The mouth region, sampled upright in units of the inter-ocular distance."""
+
     u: np.ndarray  # (w,) IOD
     v: np.ndarray  # (h,)
     log: np.ndarray  # (h, w) log luma

@@ -37,7 +37,7 @@ class Renderer:
         """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends."""
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise ValueError(f"the picture must be uint8 (h, w, 3), not {rgb.dtype} {rgb.shape}")
-        self.picture = np.ascontiguousarray(rgb)
+        self.picture = np.array(rgb, order="C")
         self.strength = strength or Strength()
         self.device = torch.device(device)
         self.layout = Layout(self.picture, face)
