@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from . import __version__, cli_animate
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"imgsync {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    cli_animate.add(commands)
     _add_extend(commands)
     _add_probe(commands)
     _add_demo(commands)
@@ -67,6 +68,12 @@ def _add_extend(commands: Any) -> None:
         help="make a picture or a short clip last as long as a sound",
         description="Make a picture or a short clip last exactly as long as a sound.",
     )
+    add_job(p)
+    p.set_defaults(run=_extend)
+
+
+def add_job(p: argparse.ArgumentParser) -> None:
+    """What extend and animate have in common: sources, target, time, motion, size, sound."""
     p.add_argument("picture", metavar="PICTURE", help="a picture, or a video clip")
     p.add_argument("sound", metavar="AUDIO", nargs="?", help="a sound, or a video with sound")
     _add_output(p)
@@ -92,7 +99,6 @@ def _add_extend(commands: Any) -> None:
     sound.add_argument("--pad-start", default="0", metavar="S", help="silence before")
     sound.add_argument("--pad-end", default="0", metavar="S", help="silence after")
     sound.add_argument("--loudness", type=float, metavar="LUFS", help="normalise, such as -16")
-    p.set_defaults(run=_extend)
 
 
 def _add_output(p: argparse.ArgumentParser) -> None:
@@ -106,10 +112,11 @@ def _add_file(p: argparse.ArgumentParser) -> None:
     p.add_argument("--audio-bitrate", type=int, metavar="KBPS", help="of the sound (192)")
     p.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     p.add_argument("--quiet", action="store_true", help="show no progress")
-    _add_json(p)
+    add_json(p)
 
 
-def _add_json(p: argparse.ArgumentParser) -> None:
+def add_json(p: argparse.ArgumentParser) -> None:
+    """Let a command print its result as JSON."""
     p.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -120,7 +127,7 @@ def _add_probe(commands: Any) -> None:
         description="Show what a file is, and whether its picture and sound end together.",
     )
     p.add_argument("file", metavar="FILE")
-    _add_json(p)
+    add_json(p)
     p.set_defaults(run=_probe)
 
 
@@ -140,6 +147,11 @@ def _add_demo(commands: Any) -> None:
 
 
 def _extend(args: argparse.Namespace) -> None:
+    run_job(job_of(args), args)
+
+
+def job_of(args: argparse.Namespace) -> Job:
+    """The words of extend and animate as a job."""
     from .media.encoding import preset_for
     from .media.extend import Extension
     from .media.fit import BLUR, Fit
@@ -152,7 +164,7 @@ def _extend(args: argparse.Namespace) -> None:
     blur = args.background == BLUR
     color = (0, 0, 0) if blur else parse_color(args.background)
     width, height = _size(args.size)
-    job = Job(
+    return Job(
         picture=args.picture,
         sound=args.sound,
         encoding=_quality(preset_for(args.output, args.preset), args),
@@ -177,7 +189,6 @@ def _extend(args: argparse.Namespace) -> None:
         ),
         background=color,
     )
-    _render(job, args)
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -195,7 +206,7 @@ def _demo(args: argparse.Namespace) -> None:
         sound=ArraySound(demo_speech(args.seconds, rate), rate),
         encoding=_quality(preset_for(args.output, args.preset), args),
     )
-    _render(job, args)
+    run_job(job, args)
 
 
 def _probe(args: argparse.Namespace) -> None:
@@ -208,7 +219,8 @@ def _probe(args: argparse.Namespace) -> None:
     print("\n".join(_described(info.as_dict())))
 
 
-def _render(job: Job, args: argparse.Namespace) -> None:
+def run_job(job: Job, args: argparse.Namespace) -> None:
+    """Render with progress, and show what came out."""
     from .render import render
 
     began = time.perf_counter()

@@ -7,6 +7,7 @@
      |    +-- PictureError      a picture that cannot be used
      |    +-- SoundError        a sound that cannot be used
      |    +-- VideoError        a video that cannot be used
+     |    +-- FaceError         no face, the wrong face, or points that make no face
      |    +-- TimeError         a frame rate, duration or frame count that makes no sense
      +-- OutputError            the file to write: its place, its disk, its encoder
      |    +-- EncodingError     a preset or option the encoder or the container cannot do
@@ -40,6 +41,10 @@ class SoundError(InputError):
 
 class VideoError(InputError):
     """A video that cannot be used."""
+
+
+class FaceError(InputError):
+    """No face was found, the one asked for is not there, or points that make no face."""
 
 
 class TimeError(InputError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, PictureError, TimeError, VideoError
 from .media.encoding import Encoding
@@ -20,6 +20,9 @@ from .media.picture import RGB, Picture, load_picture
 from .media.sound import FileSound, Sound, pad, trim
 from .media.video import VideoFrames
 from .timeline import GRIDS, Grid, Timeline, parse_fps
+
+if TYPE_CHECKING:
+    from .animation import Animation
 
 DEFAULT_FPS = Fraction(25)
 
@@ -51,6 +54,7 @@ class Job:
     """Extend ``picture`` to the length of ``sound`` (or of ``frames`` or ``seconds``).
 
     picture: a picture or video file.   fps: None = the video's own, 25 for a picture.
+    animation: let the face in it speak; None = extend only.
     """
 
     picture: str | os.PathLike[str] | Picture
@@ -62,6 +66,7 @@ class Job:
     grid: Grid = GRIDS["any"]
     fit: Fit = AS_IT_IS
     extension: Extension = HOLD
+    animation: Animation | None = None
     edit: SoundEdit = field(default_factory=SoundEdit)
     background: RGB = (0, 0, 0)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +86,7 @@ def render(
     source = open_source(job.picture, job.fps)
     try:
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
-        frames = _extended(source, job, timeline.n_frames)
+        frames = _frames(source, job, sound, timeline)
         with Muxer(
             target,
             job.encoding,
@@ -155,6 +160,17 @@ def timeline_for(
             "Ask for more, or trim the sound."
         )
     return Timeline.of_frames(grid.round_up(wanted), fps, sound.rate, sound.n_samples)
+
+
+def _frames(source: FrameSource, job: Job, sound: Sound | None, time: Timeline) -> FrameSource:
+    if job.animation is None:
+        return _extended(source, job, time.n_frames)
+    from .animation import animated  # torch is not needed without
+
+    if source.n_frames > 1:
+        return animated(_extended(source, job, time.n_frames), job.animation, sound, time)
+    still = source if job.fit.is_identity else Fitted(source, job.fit)
+    return animated(still, job.animation, sound, time)
 
 
 def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:

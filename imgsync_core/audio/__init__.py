@@ -1,0 +1,1 @@
+"""Signal work on speech: resampling, log-mel features, loudness, pitch, activity."""

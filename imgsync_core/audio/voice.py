@@ -1,0 +1,103 @@
+"""Loudness, pitch and the voice gate of a stretch of speech at 16 kHz, 50 values a second.
+
+Value ``j`` is about the samples ``[320 j, 320 j + 320)``. All are independent of the level.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .mel import RATE
+
+HOP = 320  # samples, 20 ms
+SILENCE = 1e-4  # RMS of full scale; a stretch that is nowhere louder is silent (-80 dB)
+_RANGE_DB = 30.0  # from the loudest speech down to loudness 0
+_PITCH = (65.0, 420.0)  # Hz
+_PITCH_WINDOW = 960  # samples, 60 ms
+_OCTAVE = 8.5  # semitones from the median beyond which a pitch is an octave off
+_PERIODIC = 0.55  # normalised autocorrelation from which on a frame counts as pitched
+_OPEN_AT, _OPEN_RANGE = 0.30, 0.30  # probability of speech at which the gate starts, and its ramp
+
+
+def rms(audio: np.ndarray) -> np.ndarray:
+    """float32 (n,) -> root mean square per 20 ms, (ceil(n / 320),)."""
+    n = len(audio)
+    count = -(-n // HOP)
+    squares = np.zeros(count * HOP, np.float32)
+    squares[:n] = np.square(audio)
+    size = np.full(count, HOP, np.float32)
+    size[-1:] = n - (count - 1) * HOP
+    return np.sqrt(squares.reshape(count, HOP).sum(1) / size)
+
+
+def loudness(audio: np.ndarray) -> np.ndarray:
+    """float32 (n,) -> 0..1 per 20 ms: 1 is the loud part of this stretch, 0 is 30 dB below."""
+    level = rms(audio)
+    if not len(level) or level.max() < SILENCE:
+        return np.zeros_like(level)
+    smooth = np.sqrt(spread_out(np.square(level), 2))
+    top = np.percentile(smooth, 95)
+    db = 20 * np.log10(np.maximum(smooth, 1e-9) / max(top, 1e-9))
+    return np.clip(1 + db / _RANGE_DB, 0, 1).astype(np.float32)
+
+
+def pitch(audio: np.ndarray) -> np.ndarray:
+    """float32 (n,) -> semitones above the median of this stretch per 20 ms; 0 where unvoiced."""
+    hertz = fundamental(audio)
+    voiced = hertz > 0
+    if voiced.sum() < 3:
+        return np.zeros_like(hertz)
+    semitones = 12 * np.log2(np.where(voiced, hertz, 1.0))
+    away = semitones - np.median(semitones[voiced])
+    away -= 12 * np.sign(away) * (np.abs(away) > _OCTAVE)  # a period taken for half or double
+    return np.where(voiced, away, 0).astype(np.float32)
+
+
+def fundamental(audio: np.ndarray) -> np.ndarray:
+    """float32 (n,) -> Hz per 20 ms, 0 where there is no pitch: peak of the autocorrelation."""
+    count = -(-len(audio) // HOP)
+    side = (_PITCH_WINDOW - HOP) // 2
+    padded = np.zeros(count * HOP + 2 * side, np.float32)
+    padded[side : side + len(audio)] = audio
+    window = np.hanning(_PITCH_WINDOW).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _PITCH_WINDOW)[::HOP] * window
+    loud = np.sqrt(np.square(frames).mean(1)) > SILENCE / 4
+    found = _autocorrelation(frames) / np.maximum(_autocorrelation(window[None]), 1e-6)
+    found /= np.maximum(found[:, :1], 1e-12)
+    first, last = int(RATE / _PITCH[1]), int(RATE / _PITCH[0])
+    part = found[:, first:last] * (1 - 0.1 * np.arange(last - first) / (last - first))
+    lag = part.argmax(1) + first
+    good = loud & (found[np.arange(count), lag] > _PERIODIC)
+    return _without_jumps(np.where(good, RATE / lag, 0).astype(np.float32))
+
+
+def _autocorrelation(frames: np.ndarray) -> np.ndarray:
+    """float32 (t, n) -> (t, lags)"""
+    spectrum = np.fft.rfft(frames, 2048)
+    return np.fft.irfft(np.square(np.abs(spectrum)))[:, : int(RATE / _PITCH[0]) + 1]
+
+
+def _without_jumps(hertz: np.ndarray) -> np.ndarray:
+    """Median of five neighbours; frames that are alone in having a pitch lose it."""
+    padded = np.pad(hertz, 2)
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1).astype(np.float32)
+
+
+def gate(speech: np.ndarray, audio: np.ndarray) -> np.ndarray:
+    """Probability of speech (t,) and the samples it is about -> 0 shut .. 1 open, (t,).
+
+    Opens 40 ms ahead and holds 60 ms, so that soft starts and short closures stay inside.
+    """
+    level = rms(audio)
+    if not len(level) or level.max() < SILENCE:
+        return np.zeros_like(speech)
+    held = np.lib.stride_tricks.sliding_window_view(np.pad(speech, (3, 2)), 6).max(1)
+    wide = np.clip((held - _OPEN_AT) / _OPEN_RANGE, 0, 1)
+    return spread_out(wide * wide * (3 - 2 * wide), 2)
+
+
+def spread_out(values: np.ndarray, side: int) -> np.ndarray:
+    """(t,) -> mean over ``side`` neighbours on either side; the ends repeat."""
+    padded = np.pad(values.astype(np.float32), side, mode="edge")
+    kernel = np.full(2 * side + 1, 1 / (2 * side + 1), np.float32)
+    return np.convolve(padded, kernel, "valid").astype(np.float32)

@@ -1,0 +1,169 @@
+"""The commands about faces and voices: animate, faces, curves."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+_ENGINES = ("built-in",)
+_STRENGTHS = ("mouth", "head", "blink", "expression")
+
+
+def add(commands: Any) -> None:
+    """Add the three commands to the parser."""
+    _add_animate(commands)
+    p = commands.add_parser(
+        "faces",
+        help="draw what was found of the faces in a picture",
+        description="Find the faces in a picture and draw what was found over it.",
+    )
+    p.add_argument("picture", metavar="PICTURE")
+    p.add_argument("-o", "--output", required=True, metavar="OVERLAY.png")
+    _add_rest(p)
+    p.set_defaults(run=_faces)
+    p = commands.add_parser(
+        "curves",
+        help="write the curves of a voice to a file",
+        description="Write what a voice makes a face do, 50 times a second, as .npz or .csv.",
+    )
+    p.add_argument("sound", metavar="AUDIO")
+    p.add_argument("-o", "--output", required=True, metavar="FILE.npz|.csv")
+    p.add_argument("--seed", type=int, default=0, help="of head and blinks (0)")
+    _add_rest(p)
+    p.set_defaults(run=_curves)
+
+
+def _add_rest(p: argparse.ArgumentParser) -> None:
+    from .cli import add_json
+
+    p.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
+    add_json(p)
+
+
+def _add_animate(commands: Any) -> None:
+    from .cli import add_job
+
+    p = commands.add_parser(
+        "animate",
+        help="let the face in a picture speak",
+        description="Let the face in a picture or a clip speak with the voice in a sound.",
+    )
+    add_job(p)
+    face = p.add_argument_group("face")
+    face.add_argument("--engine", choices=_ENGINES, default="built-in", help="(built-in)")
+    face.add_argument(
+        "--face", metavar="INDEX|X,Y", help="which of several: number or a point in it"
+    )
+    face.add_argument("--mouth", metavar="X,Y,W", help="middle and width of the mouth, in pixels")
+    face.add_argument("--eyes", metavar="X1,Y1,X2,Y2", help="middle of both eyes, in pixels")
+    face.add_argument("--seed", type=int, default=0, help="of head and blinks (0)")
+    face.add_argument(
+        "--strength",
+        default="",
+        metavar="mouth=1,head=1,…",
+        help=f"of {', '.join(_STRENGTHS)}: 0 to 2, 1 is natural",
+    )
+    p.set_defaults(run=_animate)
+
+
+def _animate(args: argparse.Namespace) -> None:
+    from .animation import Animation
+    from .cli import job_of, run_job
+
+    index, point = _which(args.face)
+    mouth = _numbers("--mouth", args.mouth, 3)
+    eyes = _numbers("--eyes", args.eyes, 4)
+    how = Animation(
+        engine=args.engine,
+        index=index,
+        point=point,
+        mouth=mouth and (mouth[0], mouth[1], mouth[2]),
+        eyes=eyes and ((eyes[0], eyes[1]), (eyes[2], eyes[3])),
+        seed=args.seed,
+        strength=_strength(args.strength),
+    )
+    run_job(replace(job_of(args), animation=how), args)
+
+
+def _faces(args: argparse.Namespace) -> None:
+    import json
+
+    from .face.find import find_faces, pick
+    from .media.overlay import draw_faces
+    from .media.picture import load_picture
+
+    rgb = load_picture(args.picture).over((0, 0, 0))
+    faces = find_faces(rgb)
+    pick(faces)
+    draw_faces(rgb, faces, _target(args))
+    if args.json:
+        print(json.dumps({"faces": [json.loads(face.to_json()) for face in faces]}))  # noqa: T201
+        return
+    for i, face in enumerate(faces):
+        x, y, w, h = face.box
+        print(  # noqa: T201
+            f"face {i}: {w:.0f}x{h:.0f} at ({x:.0f}, {y:.0f}), "
+            f"lip line {face.confidence * 100:.0f} % sure"
+        )
+
+
+def _curves(args: argparse.Namespace) -> None:
+    import json
+
+    from .engines.warp.export import export
+    from .media.sound import FileSound
+
+    n = export(FileSound(args.sound), _target(args), args.seed)
+    words = {"path": args.output, "values": n, "rate": 50}
+    print(json.dumps(words) if args.json else f"wrote {args.output}: {n} values at 50 Hz")  # noqa: T201
+
+
+def _target(args: argparse.Namespace) -> Path:
+    from .media.muxer import check_target
+
+    path = Path(args.output)
+    check_target(path, args.overwrite)
+    return path
+
+
+def _which(text: str | None) -> tuple[int | None, tuple[float, float] | None]:
+    if text is None:
+        return None, None
+    if text.isdecimal():
+        return int(text), None
+    x, y = _numbers("--face", text, 2) or (0.0, 0.0)
+    return None, (x, y)
+
+
+def _numbers(option: str, text: str | None, n: int) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != n:
+        raise InputError(f"{option} {text!r} is not {n} numbers with commas between them.")
+    return numbers
+
+
+def _strength(text: str) -> dict[str, float]:
+    """``"mouth=1.2,head=0"`` -> how much of each kind of motion."""
+    strengths: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if name not in _STRENGTHS or not 0 <= number <= 2:
+            raise InputError(
+                f"--strength {part!r} is not one of {', '.join(_STRENGTHS)} with a number "
+                "from 0 to 2, such as head=0.5."
+            )
+        strengths[name] = number
+    return strengths

@@ -1,0 +1,1 @@
+"""Engines: each turns a picture and a sound into frames."""

@@ -1,0 +1,1 @@
+"""The built-in animator: voice to face curves, curves to warped pixels."""

@@ -1,0 +1,46 @@
+"""The curves of a voice as a file, for other programs and for looking at."""
+
+from __future__ import annotations
+
+import csv
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import OutputError
+from ...media.sound import Sound
+from .performance import perform
+from .pose import COLUMNS
+from .voice import CURVES, RATE, curves
+
+
+def export(sound: Sound, path: Path, seed: int) -> int:
+    """Write .npz or .csv with the keys ``t``, ``open``, ``width``, ...; returns how many values.
+
+    t: seconds.   width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
+    """
+    if path.suffix.lower() not in (".npz", ".csv"):
+        raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")
+    table = np.concatenate([piece.table() for piece in curves(sound.blocks(), sound.rate)])
+    poses = perform(table, Fraction(RATE), len(table), seed)
+    columns = {"t": (np.arange(len(table)) + 0.5) / RATE, "open": table[:, 0]}
+    columns["width"] = table[:, 1] - table[:, 2]
+    columns |= {name: table[:, i] for i, name in enumerate(CURVES) if name != "open"}
+    columns |= {n: poses[:, COLUMNS.index(n)] for n in ("blink", "yaw", "pitch", "roll")}
+    part = path.with_name(path.name + ".part")
+    try:
+        if path.suffix.lower() == ".npz":
+            with part.open("wb") as file:
+                np.savez(file, **columns)
+        else:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(columns)
+                writer.writerows(zip(*(np.round(c, 5) for c in columns.values()), strict=True))
+        part.replace(path)
+    except OSError as e:
+        raise OutputError(f"{path} could not be written ({e.strerror}).") from e
+    finally:
+        part.unlink(missing_ok=True)
+    return len(table)

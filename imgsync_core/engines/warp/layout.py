@@ -1,0 +1,110 @@
+"""Where the parts of a face lie in a picture, in the face's own axes, from a `Face`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...face.geometry import Face
+from . import head, mouth
+from .axes import Axes, Box, around, bilinear, luminance, ramp
+from .eyes import Eye, eye, place
+from .tone import Tone, tone
+
+
+class Layout:
+    """The parts of one face: axes, mouth, head, brows, and the tone of its skin."""
+
+    def __init__(self, picture: np.ndarray, face: Face):
+        """`picture` is uint8 (h, w, 3)."""
+        self.face = face = face.moved(-0.5, -0.5)  # here the first pixel's middle is (0, 0)
+        self.unit = max(face.iod, 4.0)
+        self.roll = float(face.oval[4])
+        self.axes = Axes(tuple(np.asarray(face.lip_line, float).tolist()), self.unit, self.roll)
+        self.tone = self._tone(picture)
+        self.mouth = self._mouth(picture)
+        self.brows = np.array([self.axes.point(brow) for brow in face.brows])
+        self.head = self._head(picture)
+
+    def _tone(self, picture: np.ndarray) -> Tone:
+        """The skin of both cheeks and the chin's surroundings."""
+        eyes = [self.axes.point(p) for p in self.face.eyes]
+        spots = [(u * 0.9, v * part) for u, v in eyes for part in (0.45, 0.0)]
+        du, dv = np.meshgrid(np.linspace(-0.12, 0.12, 12), np.linspace(-0.12, 0.12, 12))
+        taken = [
+            bilinear(picture, *self.axes.to_picture(u + du, v + dv)).reshape(-1, 3)
+            for u, v in spots
+        ]
+        return tone(np.concatenate(taken))
+
+    def _mouth(self, picture: np.ndarray) -> mouth.Mouth:
+        """Corners, lip line and rims; widths held to what a mouth can be."""
+        face, at = self.face, self.axes.point
+        left, right = (at(corner) for corner in face.mouth)
+        if left[0] > right[0]:
+            left, right = right, left
+        if right[0] - left[0] < 0.12:
+            middle = (left[0] + right[0]) / 2
+            left, right = (middle - 0.06, left[1]), (middle + 0.06, right[1])
+        oval_u = self.axes.point(face.oval[:2])[0]
+        half = float(face.oval[2]) / self.unit
+        jaw = (max(half - oval_u, 0.62 * half), max(half + oval_u, 0.62 * half))
+        inner = float(face.inner) / self.unit
+
+        def luma(x, y):
+            return luminance(bilinear(picture, x, y))
+
+        if inner > 0.03:
+            bend = mouth.lip_line(lambda x, y: np.zeros_like(x), self.axes, left, right)
+        else:
+            bend = mouth.lip_line(luma, self.axes, left, right)
+        top = min(at(face.lip_top)[1], -0.03)
+        bottom = max(at(face.lip_bottom)[1], 0.05)
+        return mouth.Mouth(left, right, bend, top, bottom, inner, at(face.chin), jaw)
+
+    def _head(self, picture: np.ndarray) -> head.Head:
+        """The head's ellipsoid and its nose, half way from the eyes to the lips."""
+        face, size = self.face, (picture.shape[1], picture.shape[0])
+        u, v = self.axes.point(face.oval[:2])
+        a, b = float(face.oval[2]) / self.unit, float(face.oval[3]) / self.unit
+        between = np.mean([self.axes.point(p) for p in face.eyes], axis=0)
+        nose = (float(between[0]) * 0.4, float(between[1]) * 0.38)
+        return head.Head(self.axes, (u, v, max(a, 0.6), max(b, 0.7)), nose, size)
+
+    def fields(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """All displacements (2, 14, 2, h, w) in pixels: mouth and head; upper and lower part."""
+        lips = mouth.fields(self.mouth, self.brows, self.axes, x, y)
+        whole = self.head.fields(x, y)
+        lips = lips * self.head.inside(x, y)
+        return np.concatenate([lips, np.stack([whole, whole])], axis=1)
+
+    def below(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """How far picture points x, y lie below the line that is cut, in pixels."""
+        u, v = self.axes.to_face(x, y)
+        return (v - self.mouth.line(u)) * self.unit
+
+    def mouth_box(self) -> Box:
+        """All pixels that the lips and what is between them can cover."""
+        m = self.mouth
+        side = 1.3 * m.half + 0.1
+        return around(
+            self.axes, m.middle - side, m.middle + side, m.top - 0.16, m.bottom + mouth.GAPE + 0.14
+        )
+
+    def eye_boxes(self) -> list[Box]:
+        """All pixels that the lids can cover."""
+        face = self.face
+        return [place(self.head.size, at, face.eye_size, self.roll)[1] for at in face.eyes]
+
+    def eyes(self, picture: np.ndarray) -> list[Eye]:
+        """Those eyes that can blink; none, unless both can or the other is out of the picture."""
+        half = (float(self.face.eye_size[0]), float(self.face.eye_size[1]))
+        both = [eye(picture, at, half, self.roll, self.tone.skin) for at in self.face.eyes]
+        seen = [one for one in both if one is not None]
+        return seen if all(one.blinks for one in seen) else []
+
+
+def rim(height: int, width: int, share: float = 0.12) -> np.ndarray:
+    """1 inside a box, smoothly 0 at its edges, (height, width)."""
+    y = np.minimum(np.arange(height), np.arange(height)[::-1]) / max(share * height, 1.0)
+    x = np.minimum(np.arange(width), np.arange(width)[::-1]) / max(share * width, 1.0)
+    return ramp(y, 0.0, 1.0)[:, None] * ramp(x, 0.0, 1.0)[None]

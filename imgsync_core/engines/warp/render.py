@@ -1,0 +1,141 @@
+"""A portrait that moves: poses in, frames out, by warping the one picture.
+
+Every motion is a forward displacement of the picture's points, a weighted sum of constant fields.
+A frame asks for the backward map, found by fixed-point steps on a coarse grid. Only the lips need
+two maps: the picture is cut along the lip line, and the mouth's inside shows between the parts.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...face.geometry import Face
+from . import eyes, head, mouth
+from .axes import Box
+from .layout import Layout
+from .lips import Lips
+from .pose import COLUMNS, LIMITS, Pose, Strength, bounded
+from .warping import Warp
+
+__all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
+
+CELLS = 100  # cells along the longer side of the coarse grid
+STEPS = 4  # of the fixed-point search
+
+
+class Renderer:
+    """One picture with one face; everything that does not change with the pose is made here."""
+
+    def __init__(
+        self, rgb: np.ndarray, face: Face, *, strength: Strength | None = None, device="cpu"
+    ):
+        """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends."""
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+            raise ValueError(f"the picture must be uint8 (h, w, 3), not {rgb.dtype} {rgb.shape}")
+        self.picture = np.array(rgb, order="C")
+        self.strength = strength or Strength()
+        self.device = torch.device(device)
+        self.layout = Layout(self.picture, face)
+        self.box = self.layout.head.box()
+        self.still = torch.from_numpy(self.picture)
+        if self.box.empty:
+            return
+        with torch.inference_mode():
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """The constant fields and patches."""
+        plan, box = self.layout, self.box
+        step = max(2.0, max(box.width, box.height) / CELLS)
+        x, y = box.grid(step)
+        fields = plan.fields(x, y)
+        weight = plan.head.weight(x, y)
+        below = plan.below(x, y) > 0
+        face = np.where(below, fields[1], fields[0])
+        self.warp = Warp(face, box, self.device)
+        crop = self.still[box.top : box.bottom, box.left : box.right]
+        # Half a level is added here and in the patches, once, so that cutting off rounds.
+        self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
+        self.lips = Lips(self.picture, plan, box, self.device)
+        self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
+
+    @cached_property
+    def eyes(self) -> list[eyes.Eye]:
+        """The eyes that can blink, made when the first one blinks."""
+        with torch.inference_mode():
+            return [eye.to(self.device) for eye in self.layout.eyes(self.picture)]
+
+    def _support(self, weight: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """Which pixels (h, w) of the picture can ever change."""
+        grid = torch.from_numpy(((weight + total) > 0).astype(np.float32))[None, None]
+        spread = functional.max_pool2d(grid, 3, 1, 1)
+        size = (self.box.height, self.box.width)
+        inside = functional.interpolate(spread, size, mode="bilinear", align_corners=True)[0, 0]
+        moving = np.zeros(self.picture.shape[:2], bool)
+        moving[self.box.top : self.box.bottom, self.box.left : self.box.right] = inside.numpy() > 0
+        for part in (self.lips.box, *self.layout.eye_boxes()):
+            moving[part.top : part.bottom, part.left : part.right] = True
+        return moving
+
+    @property
+    def region(self) -> np.ndarray:
+        """bool (h, w): outside it every frame has the picture's own pixels, bit for bit."""
+        return np.zeros(self.picture.shape[:2], bool) if self.box.empty else self.moving
+
+    def render(self, poses: np.ndarray) -> np.ndarray:
+        """Frames uint8 (t, h, w, 3) of poses (t, 12), whose columns are `COLUMNS`."""
+        track = bounded(poses, self.strength)
+        frames = np.empty((len(track), *self.picture.shape), np.uint8)
+        weights = torch.from_numpy(
+            np.concatenate([mouth.coefficients(track), head.coefficients(track)], axis=1)
+        ).float()
+        with torch.inference_mode():
+            for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
+                frame.copy_(self.still)
+                if pose.any() and not self.box.empty:
+                    self._draw(frame, pose, weight)
+        return frames
+
+    def _draw(self, frame: Tensor, pose: np.ndarray, weight: Tensor) -> None:
+        """Write the pose's pixels into a frame (h, w, 3) that holds the picture."""
+        blink = float(pose[5]) if pose[5] > 0 and self.eyes else 0.0
+        if blink <= 0.0 and not weight.any():
+            return
+        weight = weight.to(self.device)
+        source = self.warp.full(self.warp.invert(self.warp.forward(weight), STEPS))
+        pixels = self.warp.sample(self.crop, source)[0]
+        if pose[:5].any():
+            self.lips.draw(pixels, weight)
+        if blink > 0.0:
+            for eye in self.eyes:
+                self._blink(eye, pixels, source[0], blink)
+        box = self.box
+        whole = pixels.to(torch.uint8).cpu()
+        target = frame[box.top : box.bottom, box.left : box.right]
+        for channel in range(3):
+            target[..., channel] = whole[channel]
+
+    def _blink(self, eye: eyes.Eye, pixels: Tensor, source: Tensor, blink: float) -> None:
+        """Close one eye on the box's pixels (3, h, w), where it is now."""
+        spot = self._now(eye.box, source, eye.axes.origin)
+        if spot.empty:
+            return
+        rows, columns = slice(spot.top, spot.bottom), slice(spot.left, spot.right)
+        x, y = self.warp.pixels(source[:, rows, columns])
+        pixels[:, rows, columns] = eye.draw(pixels[:, rows, columns], x, y, blink)
+
+    def _now(self, part: Box, source: Tensor, at: tuple[float, float]) -> Box:
+        """Where a part of the picture is drawn in this frame, within the head's box."""
+        h, w = source.shape[-2:]
+        column = min(max(round(at[0]) - self.box.left, 0), w - 1)
+        row = min(max(round(at[1]) - self.box.top, 0), h - 1)
+        x, y = self.warp.pixels(source[:, row, column, None, None])
+        dx = column - round(float(x)) + self.box.left  # from where it was to where it is
+        dy = row - round(float(y)) + self.box.top
+        left, top = part.left + dx - self.box.left, part.top + dy - self.box.top
+        return Box(left, top, left + part.width, top + part.height).clip(w, h)

@@ -1,0 +1,192 @@
+"""Train the voice net: ``python -m imgsync_core.engines.warp.train [--steps N] [--seed S]``.
+
+Needs Debian's espeak-ng and flite; makes its own speech, so nothing is downloaded. The same
+seed, machine and versions give the same weights. Prints scores on voices that were held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from ...audio import mel
+from . import corpus, train_augment, train_score
+from .voice import RATE, WEIGHTS, VoiceNet
+
+CROP = 4  # seconds
+BATCH = 16
+PEAK_RATE = 2e-3  # of learning
+WEIGHT_OF = torch.tensor([1.0, 0.7, 0.7, 1.0, 0.7])  # of the curves
+_EMA = 0.998
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything to learn from, one after the other.
+
+    samples: float32 (n,) at 16 kHz.   truth: (n / 160, 6): the curves and speech at 100 Hz.
+    music: float32 (m,).
+    """
+
+    samples: Tensor
+    truth: Tensor
+    music: Tensor
+
+
+def material(tracks: Sequence[corpus.Track], music_seconds: int, seed: int) -> Material:
+    """Tracks as one, each brought to the same level."""
+    level = [max(1e-4, float(np.sqrt(np.square(t.samples).mean()))) for t in tracks]
+    samples = np.concatenate([t.samples / x * 0.1 for t, x in zip(tracks, level, strict=True)])
+    truth = [np.concatenate([t.truth.curves, t.truth.speech[:, None]], 1) for t in tracks]
+    music = train_augment.music(music_seconds, np.random.default_rng((seed, 8)))
+    return Material(*(torch.from_numpy(x) for x in (samples, np.concatenate(truth), music)))
+
+
+def batch(all_of_it: Material, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Normalised log-mel (b, 40, 2 t) and truth (b, 6, t) of random crops."""
+    n, t = CROP * mel.RATE, CROP * RATE
+    audio, truth = torch.empty(BATCH, n), torch.empty(BATCH, 6, t)
+    for i in range(BATCH):
+        speed = 0.85 + 0.33 * float(torch.rand(1, generator=g))
+        frames = int(CROP * 100 * speed)
+        start = int(torch.randint(0, len(all_of_it.truth) - frames, (1,), generator=g))
+        piece = all_of_it.samples[start * mel.HOP : (start + frames) * mel.HOP]
+        audio[i] = _stretched(piece[None], n)
+        truth[i] = _stretched(all_of_it.truth[start : start + frames].T, t)
+    _interrupt(audio, truth, all_of_it.music, g)
+    heard = train_augment.degrade(audio, all_of_it.music, g)
+    features = mel.normalised(mel.log_mel(heard))
+    return train_augment.harm_mel(features, g), truth
+
+
+class _Batches(IterableDataset):
+    """``batch`` without end, made by one worker beside the training; the order is fixed."""
+
+    def __init__(self, all_of_it: Material, seed: int) -> None:
+        self.all_of_it, self.seed = all_of_it, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        g = torch.Generator().manual_seed(self.seed)
+        while True:
+            yield batch(self.all_of_it, g)
+
+
+def _stretched(x: Tensor, n: int) -> Tensor:
+    """(k, m) -> (k, n), linear, centres kept."""
+    return functional.interpolate(x[None], size=n, mode="linear", align_corners=False)[0]
+
+
+def _interrupt(audio: Tensor, truth: Tensor, music: Tensor, g: torch.Generator) -> None:
+    """Some items become music, nothing but noise, or speech that stops or starts late."""
+    n, t = audio.shape[1], truth.shape[2]
+    for i in range(len(audio)):
+        kind, at = torch.rand(2, generator=g).tolist()
+        cut, edge = int(at * t) * (n // t), int(at * t)
+        if kind < 0.06:
+            start = int(at * (len(music) - n))
+            audio[i], truth[i] = music[start : start + n], 0.0
+        elif kind < 0.10:
+            audio[i], truth[i] = train_augment.noise(1, n, g)[0] * 0.1, 0.0
+        elif kind < 0.15:
+            audio[i, cut:], truth[i, :, edge:] = 0.0, 0.0
+        elif kind < 0.20:
+            audio[i, :cut], truth[i, :, :edge] = 0.0, 0.0
+
+
+def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
+    """Error of the curves, of their velocity, and of the presence of speech; (b, 6, t) both."""
+    curves, true = logits[:, :5].sigmoid(), truth[:, :5]
+    weight = WEIGHT_OF[:, None] * (1 + 1.5 * true * (torch.arange(5) > 2)[:, None])
+    still = (weight * (curves - true).square()).mean()
+    moving = (WEIGHT_OF[:, None] * (curves.diff(dim=2) - true.diff(dim=2)).square()).mean()
+    surely = functional.binary_cross_entropy_with_logits  # for what is, or is not
+    speech, closed = surely(logits[:, 5], truth[:, 5]), surely(logits[:, 3], truth[:, 3])
+    return still + 2 * moving + 0.03 * speech + 0.05 * closed
+
+
+def train(all_of_it: Material, steps: int, seed: int) -> VoiceNet:
+    """A trained net: the running mean of the weights."""
+    torch.manual_seed(seed)
+    batches = iter(DataLoader(_Batches(all_of_it, seed), None, num_workers=1, prefetch_factor=8))
+    net = VoiceNet(dropout=0.1).train()
+    mean = copy.deepcopy(net).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, PEAK_RATE, total_steps=steps, pct_start=0.05, cycle_momentum=False
+    )
+    began, total = time.monotonic(), 0.0
+    for step in range(1, steps + 1):
+        features, truth = next(batches)
+        loss = loss_of(net(features), truth)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        keep = min(_EMA, step / (step + 10))
+        with torch.no_grad():
+            for kept, now in zip(mean.parameters(), net.parameters(), strict=True):
+                kept.lerp_(now, 1 - keep)
+        total += loss.item()
+        if step % 100 == 0:
+            _say(f"step {step}/{steps}  loss {total / 100:.4f}  {time.monotonic() - began:.0f} s")
+            total = 0.0
+    return mean
+
+
+def report(net: VoiceNet, seed: int) -> None:
+    """Print the scores on held-out voices, clean and harmed, and on what is no speech."""
+    tracks = list(corpus.held_out(seed))
+    tune = train_augment.music(60, np.random.default_rng((seed, 7)))
+    _say(f"{'held out':<16}{'':<8} r_open r_width recall precis rec@.80 heard energy")
+    for kind, voices in (
+        ("clean", tracks),
+        ("harmed", train_score.harmed(tracks, tune, seed)),
+    ):
+        for name in (*dict.fromkeys(t.name for t in tracks), "all"):
+            found = train_score.score(net, [t for t in voices if name in (t.name, "all")])
+            numbers = "".join(f"{x:7.3f}" for x in asdict(found).values())
+            _say(f"{name:<16}{kind:<8}{numbers}")
+    for name, sound in train_score.not_speech(seed).items():
+        _say(f"opening in {name:<14} {train_score.gaping(net, sound):.4f}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="imgsync_core.engines.warp.train", description=__doc__)
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="beside one that makes batches")
+    parser.add_argument("--espeak", type=int, default=5, help="tracks for each language")
+    parser.add_argument("--flite", type=int, default=22, help="tracks for each flite voice")
+    parser.add_argument("-o", "--output", type=Path, default=WEIGHTS)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    tracks = list(corpus.training(options.seed, options.espeak, options.flite))
+    everything = material(tracks, 300, options.seed)
+    _say(f"{len(tracks)} tracks, {len(everything.samples) / mel.RATE / 60:.1f} minutes of speech")
+    net = train(everything, options.steps, options.seed)
+    save_file(net.state_dict(), options.output)
+    options.output.chmod(0o644)
+    report(net, options.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""How good a net is on voices it never heard: what ``train`` prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...audio.mel import RATE as HERTZ
+from . import train_augment as augment
+from .corpus import Track
+from .voice import RATE, VoiceNet, curves
+
+_NEAR = 0.04  # seconds by which a closure may be early or late
+_SHUT = 0.5  # a closure curve from here on is a closure
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over tracks. r: Pearson at lag 0 against the truth.
+
+    recall, precision: of p, b, m closures at a curve of 0.5, within 40 ms.
+    recall_80: the best recall at a precision of at least 0.80, over all thresholds.
+    heard: mean gate during speech.   energy: r between opening and loudness.
+    """
+
+    r_open: float
+    r_width: float
+    recall: float
+    precision: float
+    recall_80: float
+    heard: float
+    energy: float
+
+
+def harmed(tracks: Iterable[Track], music: np.ndarray, seed: int) -> list[Track]:
+    """The tracks with random noise, reverb, equaliser, music, low-pass."""
+    g = torch.Generator().manual_seed(seed)
+    tune = torch.from_numpy(np.tile(music, 4))
+    return [
+        Track(
+            t.name,
+            augment.degrade(torch.from_numpy(t.samples)[None], tune, g)[0].numpy(),
+            t.truth,
+        )
+        for t in tracks
+    ]
+
+
+def score(net: VoiceNet, tracks: list[Track]) -> Score:
+    """The score over some tracks."""
+    rows, hits = [], []
+    for track in tracks:
+        table = np.concatenate([c.table() for c in curves([track.samples], HERTZ, net)])
+        true = track.truth.curves.reshape(len(table), 2, 5).mean(1)
+        speech = track.truth.speech.reshape(len(table), 2).mean(1)
+        width, true_width = table[:, 1] - table[:, 2], true[:, 1] - true[:, 2]
+        rows.append([
+            pearson(table[:, 0], true[:, 0]), pearson(width, true_width),
+            float(table[speech > 0.5, 5].mean()), pearson(table[:, 0], table[:, 6]),
+        ])  # fmt: skip
+        hits.append([found(table[:, 3], track.truth.closures, x) for x in _THRESHOLDS])
+    r_open, r_width, heard, energy = np.mean(rows, 0).tolist()
+    recall, precision = _rates(np.sum(hits, 0))
+    at = int(np.argmin(np.abs(_THRESHOLDS - _SHUT)))
+    best = float(recall[precision >= 0.80].max(initial=0))
+    return Score(r_open, r_width, recall[at], precision[at], best, heard, energy)
+
+
+_THRESHOLDS = np.arange(0.05, 1.0, 0.05)
+
+
+def found(close: np.ndarray, closures: np.ndarray, threshold: float) -> np.ndarray:
+    """[true closures found, true closures, claims that are right, claims]."""
+    shut = close >= threshold
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], shut.astype(np.int8), [0]])))
+    claims = edges.reshape(-1, 2) / RATE  # seconds
+    near = (claims[:, None, 0] <= closures[None, :, 1] + _NEAR) & (
+        claims[:, None, 1] >= closures[None, :, 0] - _NEAR
+    )
+    return np.array([near.any(0).sum(), len(closures), near.any(1).sum(), len(claims)])
+
+
+def _rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return counts[:, 0] / np.maximum(1, counts[:, 1]), counts[:, 2] / np.maximum(1, counts[:, 3])
+
+
+def pearson(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation; 0 if one does not move."""
+    if a.std() < 1e-6 or b.std() < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def gaping(net: VoiceNet, sound: np.ndarray) -> float:
+    """95th percentile of the opening over something that is not speech; 0 is right."""
+    values = np.concatenate([c.values for c in curves([sound], HERTZ, net)])
+    return float(np.percentile(values[:, 0], 95))
+
+
+def not_speech(seed: int) -> dict[str, np.ndarray]:
+    """Half a minute each of what must leave the mouth shut, float32 at 16 kHz."""
+    rng = np.random.default_rng((seed, 9))
+    n = 30 * HERTZ
+    white = rng.standard_normal(n)
+    rumble = np.convolve(white, np.full(60, 1 / 60), "same")
+    sounds = {
+        "silence": np.zeros(n),
+        "dither": white * 1e-5,
+        "white noise": white * 0.1,
+        "rumble": rumble,
+        "gusts": rumble * (1 + np.sin(np.arange(n) / HERTZ * 4)),
+        "music": augment.music(30, rng)[:n],
+    }
+    return {name: x.astype(np.float32) for name, x in sounds.items()}

@@ -1,0 +1,185 @@
+"""From a picture and a voice to a face that speaks: performance, engine, command line."""
+
+import csv
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsync_core.demo import demo_picture, demo_speech
+from imgsync_core.engines.registry import engine
+from imgsync_core.engines.warp.performance import perform
+from imgsync_core.engines.warp.pose import COLUMNS
+from imgsync_core.errors import InputError
+from imgsync_core.face.find import find_faces
+from imgsync_core.media.frames import ArrayFrames, StillFrames
+from imgsync_core.media.picture import Picture
+from imgsync_core.media.sound import ArraySound
+from imgsync_core.timeline import Timeline
+
+from .command import imgsync
+
+__all__ = ["imgsync"]
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return demo_picture(256)
+
+
+@pytest.fixture(scope="module")
+def face(picture):
+    return find_faces(picture)[0]
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return demo_speech(3.0, RATE)
+
+
+@pytest.fixture
+def files(picture, speech, tmp_path):
+    from scipy.io import wavfile
+
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    wavfile.write(tmp_path / "a.wav", RATE, (speech[0] * 32767).astype(np.int16))
+    return tmp_path
+
+
+def table(seconds=60.0, seed=0):
+    """Speech in turns of two seconds with a second of pause, as the net would describe it."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * 50)
+    voiced = ((np.arange(n) / 50) % 3 < 2).astype(np.float32)
+    rows = rng.random((n, 8), np.float32) * voiced[:, None]
+    rows[:, 5] = voiced
+    return rows
+
+
+def column(poses, name):
+    return poses[:, COLUMNS.index(name)]
+
+
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30000, 1001), Fraction(60)])
+def test_blinks_of_a_calm_speaker(fps):
+    poses = perform(table(), fps, int(60 * fps), seed=3)
+    shut = column(poses, "blink") > 0.6
+    starts = np.flatnonzero(np.diff(shut.astype(int)) == 1)
+    assert 8 <= len(starts) <= 22
+    assert 0.03 <= shut.sum() / len(starts) / float(fps) <= 0.13
+
+
+def test_the_head_moves_little_and_less_in_silence():
+    poses = perform(table(), Fraction(25), 1500, seed=1)
+    silent = perform(np.zeros((3000, 8), np.float32), Fraction(25), 1500, seed=1)
+    for name, most in (("yaw", 4), ("pitch", 4), ("roll", 3)):
+        moved = column(poses, name).std()
+        assert 0.2 < moved < most
+        assert column(silent, name).std() < moved
+
+
+def test_the_mouth_is_shut_where_nobody_speaks():
+    poses = perform(table(), Fraction(50), 3000, seed=1)
+    t = (np.arange(3000) / 50) % 3
+    assert np.abs(poses[(t > 2.1) & (t < 2.9), :5]).max() == 0
+
+
+def test_a_seed_decides_everything():
+    one, same, other = (perform(table(), Fraction(25), 1500, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    assert np.array_equal(one[:, :5], other[:, :5])  # chance does not touch the mouth
+
+
+def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech):
+    time = Timeline.of_sound(speech.shape[1], RATE, 25)
+    frames = engine("built-in").animate(
+        StillFrames(Picture(picture)), face, ArraySound(speech, RATE), time, seed=1, strength={}
+    )
+    assert frames.n_frames == 75 and frames.size == (256, 256)
+    shown = frames.read(0, 75)
+    assert np.array_equal(shown[30:40], frames.read(30, 40))
+    assert (shown[:, :20, :20] == picture[:20, :20]).all()
+    x, y = (int(v) for v in face.lip_line)
+    moving = np.abs(shown[:, y - 4 : y + 12, x - 8 : x + 8].astype(int) - shown[0, y - 4 : y + 12,
+                    x - 8 : x + 8])  # fmt: skip
+    assert moving.max() > 60
+
+
+def test_strength_zero_is_the_picture(picture, face, speech):
+    time = Timeline.of_sound(speech.shape[1], RATE, 25)
+    still = dict.fromkeys(("mouth", "head", "blink", "expression"), 0.0)
+    frames = engine("built-in").animate(
+        StillFrames(Picture(picture)), face, ArraySound(speech, RATE), time, seed=1, strength=still
+    )
+    assert (frames.read(0, 75) == picture).all()
+
+
+def test_a_clip_is_followed(picture, face, speech):
+    clip = ArrayFrames(np.stack([np.roll(picture, i, 1) for i in range(4)]), Fraction(25))
+    time = Timeline.of_frames(4, 25, RATE, RATE // 10)
+    frames = engine("built-in").animate(
+        clip, face, ArraySound(speech[:, : RATE // 10], RATE), time, seed=1, strength={}
+    )
+    assert frames.read(0, 4).shape == (4, 256, 256, 3)
+
+
+def test_unknown_engine():
+    with pytest.raises(InputError, match="not known"):
+        engine("magic")
+
+
+def test_animate_twice_gives_the_same_file(imgsync, files):
+    for name in ("a.mp4", "b.mp4"):
+        ran = imgsync("animate", files / "a.png", files / "a.wav", "-o", files / name, "--quiet")
+        assert ran.code == 0, ran.err
+    assert (files / "a.mp4").read_bytes() == (files / "b.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--strength", "mouth=9"), "--strength"),
+        (("--strength", "nose=1"), "--strength"),
+        (("--face", "3"), "no face number 3"),
+        (("--face", "1,1"), "no face at"),
+        (("--mouth", "1,2"), "3 numbers"),
+        (("--mouth", "9000,10,20"), "outside"),
+        (("--eyes", "1,2,3,4"), "mouth"),
+    ],
+)
+def test_animate_refuses(imgsync, files, words, sentence):
+    ran = imgsync("animate", files / "a.png", files / "a.wav", "-o", files / "x.mp4", *words)
+    assert ran.code == 1 and sentence in ran.err and len(ran.err.splitlines()) == 1
+    assert not list(files.glob("x.mp4*"))
+
+
+def test_no_face(imgsync, files):
+    Image.new("RGB", (64, 64), "gray").save(files / "b.png")
+    ran = imgsync("animate", files / "b.png", files / "a.wav", "-o", files / "x.mp4")
+    assert ran.code == 1 and "No face" in ran.err
+    points = ("--mouth", "32,48,20", "--eyes", "22,24,42,24", "--quiet")
+    words = ("animate", files / "b.png", files / "a.wav", "-o", files / "x.mp4", *points)
+    assert imgsync(*words).code == 0
+
+
+@pytest.mark.parametrize("name", ["c.npz", "c.csv"])
+def test_curves(imgsync, files, name):
+    assert imgsync("curves", files / "a.wav", "-o", files / name).code == 0
+    wanted = {"t", "open", "width", "spread", "round", "close", "tuck", "blink", "yaw", "pitch",
+              "roll"}  # fmt: skip
+    if name.endswith(".npz"):
+        with np.load(files / name) as found:
+            assert set(found) == wanted and len(found["t"]) == 150
+    else:
+        with (files / name).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert set(rows[0]) == wanted and len(rows) == 150
+
+
+def test_faces(imgsync, files):
+    ran = imgsync("faces", files / "a.png", "-o", files / "o.png")
+    assert ran.code == 0 and "face 0" in ran.out
+    with Image.open(files / "o.png") as overlay:
+        assert overlay.size == (256, 256)
