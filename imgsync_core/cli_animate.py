@@ -81,8 +81,8 @@ def _animate(args: argparse.Namespace) -> None:
         engine=args.engine,
         index=index,
         point=point,
-        mouth=mouth and (mouth[0], mouth[1], mouth[2]),
-        eyes=eyes and ((eyes[0], eyes[1]), (eyes[2], eyes[3])),
+        mouth=(mouth[0], mouth[1], mouth[2]) if mouth else None,
+        eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
         seed=args.seed,
         strength=_strength(args.strength),
     )

@@ -22,7 +22,7 @@ def draw_faces(rgb: np.ndarray, faces: Sequence[Any], path: Path) -> None:
         draw.rectangle((x, y, x + w, y + h), outline=_REST, width=line)
         draw.text((x + 2 * line, y + 2 * line), str(number), fill=_REST)
         for eye in face.eyes:
-            _mark(draw, eye, *face.eye_size, _EYES, line)
+            _mark(draw, eye, face.eye_size[0], face.eye_size[1], _EYES, line)
         for point in (*face.brows, face.chin):
             _mark(draw, point, 2 * line, 2 * line, _REST, line)
         left, right = (tuple(map(float, corner)) for corner in face.mouth)

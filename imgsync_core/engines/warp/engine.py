@@ -123,5 +123,6 @@ class _Following(_Animated):
     def _face_at(self, index: int) -> Face:
         if self._faces is None:
             frames = (self.source.read(i, i + 1)[0, ..., :3] for i in range(self.source.n_frames))
-            self._faces = list(track(frames, self._face))
+            followed = track(frames, self._face)
+            self._faces = [face or self._face for face in followed]
         return self._faces[min(index, len(self._faces) - 1)]
