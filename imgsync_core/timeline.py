@@ -21,7 +21,7 @@ from .errors import TimeError
 
 MIN_FPS = Fraction(1, 10)
 MAX_FPS = Fraction(480)
-MAX_FRAMES = 100_000_000  # 46 days at 25 fps; more is a slip of the keyboard
+MAX_FRAMES = 1_000_000_000  # 463 days at 25 fps; more is a slip of the keyboard
 
 
 def parse_fps(value: Any) -> Fraction:

@@ -19,7 +19,7 @@ from . import aac
 from .ahead import Ahead
 from .encoding import Encoding
 from .opening import reason
-from .sound import FileSound, Filtered, Sound, as_frame, to_length
+from .sound import FileSound, Filtered, Sound, as_frame, layout_of, to_length
 
 QUEUE_BYTES = 8 << 20  # encoded sound that may wait for the picture
 _PACKET_COST = 600  # bytes of bookkeeping for each packet that waits
@@ -32,9 +32,9 @@ def suited(sound: Sound, encoding: Encoding) -> Sound:
     rate = sound.rate
     if rates and rate not in rates:
         rate = next((r for r in rates if r >= rate), rates[-1])
-    layout = sound.layout
-    if not _opens(encoding, rate, layout):
-        layout = "stereo" if sound.channels > 1 else "mono"
+    # as it is, or else the usual layout of as many channels, or else mixed down
+    layouts = (sound.layout, layout_of(sound.channels), "stereo")
+    layout = next(name for name in layouts if _opens(encoding, rate, name))
     changed = (rate, layout) != (sound.rate, sound.layout)
     return Filtered(sound, rate=rate, layout=layout) if changed else sound
 

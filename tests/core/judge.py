@@ -73,36 +73,32 @@ def complaints(path: Path, *before: object) -> str:
     return run(*command).stderr.decode()
 
 
-def pictures(
-    path: Path,
-    channels: int = 3,
-    *,
-    size: tuple[int, int] | None = None,
-    before: tuple = (),
-    after: tuple = (),
-) -> np.ndarray:
+def pictures(path: Path, channels: int = 3, *, before: tuple = (), after: tuple = ()) -> np.ndarray:
     """Decoded frames, uint8 (t, h, w, c), by the colour matrix that the file states.
 
-    ffmpeg may not warn of anything on the way. A size that is known need not be asked for.
+    ffmpeg may not warn of anything on the way. (PAM is raw pixels after a few words on their size.)
     """
-    if size is None:
-        video = stream(path, "video")
-        size = video["width"], video["height"]
     command = ["ffmpeg", "-v", "warning", *before, "-i", path, "-map", "0:v:0", *after]
     command += ["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
-    command += ["-fps_mode", "passthrough", "-f", "rawvideo"]
+    command += ["-fps_mode", "passthrough", "-f", "image2pipe", "-c:v", "pam"]
     command += ["-pix_fmt", "rgba" if channels == 4 else "rgb24", "-"]
     done = run(*command)
     assert not done.stderr, done.stderr.decode()
-    raw = np.frombuffer(done.stdout, np.uint8)
-    return raw.reshape(-1, size[1], size[0], channels)
+    words = done.stdout[:200].split()
+    width, height = (int(words[words.index(word) + 1]) for word in (b"WIDTH", b"HEIGHT"))
+    head = done.stdout.index(b"ENDHDR\n") + 7
+    raw = np.frombuffer(done.stdout, np.uint8).reshape(-1, head + width * height * channels)
+    return raw[:, head:].reshape(-1, height, width, channels)
 
 
 def samples(path: Path) -> np.ndarray:
     """Decoded sound, float32 (channels, n), at the stream's own rate."""
-    channels = stream(path, "audio")["channels"]
-    raw = run("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-f", "f32le", "-").stdout
-    return np.frombuffer(raw, "<f4").reshape(-1, channels).T
+    au = run(
+        "ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"
+    )
+    _, start, _, kind, _, channels = struct.unpack_from(">4s5I", au.stdout)
+    assert kind == 6  # 32-bit floating point
+    return np.frombuffer(au.stdout, ">f4", offset=start).reshape(-1, channels).T.astype("<f4")
 
 
 def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -12,14 +12,12 @@ import pytest
 from imgsync_core.media import repeat
 from imgsync_core.media.frames import ArrayFrames, FrameSource, Held, Looped, PingPong, Trimmed
 
-from .judge import JUDGED, numbered, numbers, packets, psnr, run
-from .judge import pictures as pictures_of
+from .judge import JUDGED, numbered, numbers, packets, pictures, psnr, run
 from .making import FPS, PRESETS, clip, mux
 
 pytestmark = JUDGED
 
 GOP = 6  # short, so that few frames are many passes
-SIZE = (32, 32)
 CODECS = ("mp4-h264", "mp4-h265", "mp4-av1", "webm-vp9")
 
 
@@ -89,12 +87,8 @@ EVERY_LENGTH = [(name, n) for name, case in CASES.items() for n in around(case)]
 SOME_LENGTHS = [
     (name, CASES[name].lead + length)
     for name in ("still", "hold 3", "loop 8", "ping-pong 4")
-    for length in (CASES[name].cycle() + 1, 2 * CASES[name].cycle(), 3 * CASES[name].cycle() + 2)
+    for length in (CASES[name].cycle() + 1, 3 * CASES[name].cycle() + 2)
 ]
-
-
-def pictures(path: Path, **more) -> np.ndarray:
-    return pictures_of(path, size=SIZE, **more)
 
 
 def write(folder: Path, source: FrameSource, preset: str, gop: int = GOP) -> Path:
@@ -154,7 +148,7 @@ def test_a_still_at_its_own_key_frame_distance(preset, n, tmp_path):
 
 @pytest.mark.parametrize("preset", CODECS)
 @pytest.mark.parametrize("fade", [1, 2])
-@pytest.mark.parametrize("length", [6, 16, 23])
+@pytest.mark.parametrize("length", [6, 23])
 def test_a_cross_fade_repeats_too(preset, fade, length, tmp_path):
     """Five frames; the last of a pass lie over the first of the next, more of those each step."""
     frames, k = clip(5).read(0, 5).astype(float), 5 - fade
@@ -242,7 +236,7 @@ def test_work_does_not_grow_with_the_length(preset, name, tmp_path):
 def test_neighbouring_idr_pictures_differ_in_their_id(name, tmp_path):
     """ITU-T H.264, 7.4.3: two consecutive IDR access units may not have the same idr_pic_id."""
     case = CASES[name]
-    for n in around(case):
+    for n in around(case)[2::3]:
         path = write(tmp_path, case.make(n), "mp4-h264")
         trace = ("-c", "copy", "-bsf:v", "trace_headers", "-f", "null", "-")
         told = run("ffmpeg", "-v", "verbose", "-i", path, *trace).stderr.decode()
