@@ -146,7 +146,8 @@ class _Span:
     def __init__(self, stream: Any) -> None:
         self.tick = stream.time_base
         self.count = 0
-        self.start, self.end = None, Fraction(0)
+        self.start: int | None = None
+        self.latest = self.end = 0
         rate = stream.type == "video" and stream.average_rate
         # where a tick is longer than 0.1 ms, the rate tells better how long the last frame is shown
         self.frame = 1 / (rate * self.tick) if rate and self.tick * 10_000 > 1 else None
@@ -154,14 +155,18 @@ class _Span:
         self.stated = stream.duration and (stream.start_time or 0) + stream.duration
 
     def add(self, packet: Any) -> None:
+        pts = packet.pts
         self.count += not packet.is_discard
-        self.start = packet.pts if self.start is None else min(self.start, packet.pts)
-        self.end = max(self.end, packet.pts + Fraction(self.frame or packet.duration or 0))
+        if self.start is None or pts < self.start:
+            self.start = pts
+        self.latest = max(self.latest, pts)
+        self.end = max(self.end, pts + (packet.duration or 0))
 
     @property
     def seconds(self) -> tuple[Fraction, Fraction]:
         """From when to when something is presented; what lies before 0 is cut by the container."""
-        return max(0, self.start or 0) * self.tick, (self.stated or self.end) * self.tick
+        end = self.latest + self.frame if self.frame else self.end
+        return max(0, self.start or 0) * self.tick, (self.stated or end) * self.tick
 
 
 def _picture(stream: Any, span: _Span) -> PictureInfo:
