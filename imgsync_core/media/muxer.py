@@ -120,6 +120,7 @@ class Muxer:
             self._file = target
         self._encoding, self._timeline = encoding, timeline
         self._form = VideoFormat(encoding, timeline.fps, size, channels, background)
+        self._frame = 1 / timeline.fps  # seconds
         self._source_of_sound = sound
         self._metadata = metadata or {}
         self._overwrite = overwrite
@@ -180,10 +181,10 @@ class Muxer:
         assert self._video is not None
         dts = self._frames - self._video.reorder  # one frame a packet, whichever encoder made it
         if self._sound is not None:
-            for sound in self._sound.until(dts / self._form.fps):
+            for sound in self._sound.until(dts):
                 self._container.mux_one(sound)
         packet.stream = self._video.stream
-        packet.time_base = 1 / self._form.fps
+        packet.time_base = self._frame
         packet.pts, packet.dts, packet.duration = pts, dts, 1
         self._container.mux_one(packet)
         self._frames += 1
@@ -251,7 +252,7 @@ class Muxer:
             stream = self._container.add_stream_from_template(template)
             tick = template.time_base
         self._container.start_encoding()
-        return SoundTrack(copied(sound, stream, self._timeline.duration), tick)
+        return SoundTrack(copied(sound, stream, self._timeline.duration), tick, self._form.fps)
 
     def _encode_sound(self, sound: Sound) -> SoundTrack:
         encoding = self._encoding
@@ -265,7 +266,8 @@ class Muxer:
         setup_sound(stream.codec_context, encoding, fitting)
         self._container.start_encoding()
         n_samples = self._timeline.at_rate(fitting.rate).total_samples
-        return SoundTrack(encoded(stream, encoding, fitting, n_samples), Fraction(1, fitting.rate))
+        packets = encoded(stream, encoding, fitting, n_samples)
+        return SoundTrack(packets, Fraction(1, fitting.rate), self._form.fps)
 
     def _finish(self) -> None:
         n_frames = self._timeline.n_frames

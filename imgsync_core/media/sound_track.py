@@ -77,17 +77,18 @@ def _most_bits(codec: str, rate: int, channels: int) -> int:
 class SoundTrack:
     """Packets of one sound, made ahead of the picture on another thread.
 
-    packets: in writing order.   tick: seconds, their time base.
+    packets: in writing order.   tick: seconds, their time base.   fps: of the picture.
     """
 
-    def __init__(self, packets: Iterator[Any], tick: Fraction) -> None:
+    def __init__(self, packets: Iterator[Any], tick: Fraction, fps: Fraction) -> None:
         self._ahead = Ahead(_batches(packets), _cost, QUEUE_BYTES)
         self._batch: deque[Any] = deque()
-        self._tick = tick
+        self._ticks_a_frame = 1 / (fps * tick)
 
-    def until(self, seconds: Fraction | None) -> Iterator[Any]:
-        """Packets that start at or before ``seconds``; None = all that are left."""
-        limit = None if seconds is None else math.floor(seconds / self._tick)
+    def until(self, frame: int | None) -> Iterator[Any]:
+        """Packets that start no later than a frame of the picture; None = all that are left."""
+        ticks = self._ticks_a_frame
+        limit = None if frame is None else frame * ticks.numerator // ticks.denominator
         while True:
             while self._batch:
                 if limit is not None and self._batch[0].dts > limit:
