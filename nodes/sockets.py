@@ -13,9 +13,8 @@ from ..imgsync_core.errors import InputError, PictureError, SoundError
 from ..imgsync_core.media.frames import FrameSource, Held
 from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
 from ..imgsync_core.media.video import VideoFrames
+from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
-
-DEFAULT_FPS = Fraction(25)
 
 
 class TensorFrames(FrameSource):

@@ -16,7 +16,7 @@ from ..base import Engine, EngineSpec
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
-from .voice import curves
+from .voice import whole
 
 
 class WarpEngine(Engine):
@@ -45,21 +45,13 @@ class Performance:
 
     def __init__(self, sound: Sound, timeline: Timeline, seed: int) -> None:
         self._sound, self._timeline, self._seed = sound, timeline, seed
-        self._table: np.ndarray | None = None
         self._poses: np.ndarray | None = None
-
-    def table(self) -> np.ndarray:
-        """float32 (t, 8) at 50 Hz: the curves of the voice."""
-        if self._table is None:
-            pieces = [piece.table() for piece in curves(self._sound.blocks(), self._sound.rate)]
-            self._table = np.concatenate(pieces) if pieces else np.zeros((0, 8), np.float32)
-        return self._table
 
     def poses(self) -> np.ndarray:
         """float32 (n_frames, 12)."""
         if self._poses is None:
             time = self._timeline
-            self._poses = perform(self.table(), time.fps, time.n_frames, self._seed)
+            self._poses = perform(whole(self._sound), time.fps, time.n_frames, self._seed)
         return self._poses
 
 

@@ -12,7 +12,7 @@ from ...errors import OutputError
 from ...media.sound import Sound
 from .performance import perform
 from .pose import COLUMNS
-from .voice import CURVES, RATE, curves
+from .voice import CURVES, RATE, whole
 
 
 def export(sound: Sound, path: Path, seed: int) -> int:
@@ -22,7 +22,7 @@ def export(sound: Sound, path: Path, seed: int) -> int:
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")
-    table = np.concatenate([piece.table() for piece in curves(sound.blocks(), sound.rate)])
+    table = whole(sound)
     poses = perform(table, Fraction(RATE), len(table), seed)
     columns = {"t": (np.arange(len(table)) + 0.5) / RATE, "open": table[:, 0]}
     columns["width"] = table[:, 1] - table[:, 2]
