@@ -167,7 +167,7 @@ def job_of(args: argparse.Namespace) -> Job:
     return Job(
         picture=args.picture,
         sound=args.sound,
-        encoding=_quality(preset_for(args.output, args.preset), args),
+        encoding=preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate),
         frames=args.frames,
         seconds=args.seconds and _seconds("--seconds", args.seconds),
         fps=args.fps,
@@ -204,7 +204,7 @@ def _demo(args: argparse.Namespace) -> None:
     job = Job(
         picture=Picture(demo_picture(768), source="demo"),
         sound=ArraySound(demo_speech(args.seconds, rate), rate),
-        encoding=_quality(preset_for(args.output, args.preset), args),
+        encoding=preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate),
     )
     run_job(job, args)
 
@@ -263,14 +263,6 @@ def _described(info: dict[str, Any]) -> list[str]:
 
 
 # -- words into values --
-
-
-def _quality(encoding: Any, args: argparse.Namespace) -> Any:
-    if args.crf is not None:
-        encoding = encoding.with_crf(args.crf)
-    if args.audio_bitrate is not None:
-        encoding = encoding.with_sound_bit_rate(args.audio_bitrate)
-    return encoding
 
 
 def _size(text: str | None) -> tuple[int, int]:

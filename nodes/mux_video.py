@@ -7,7 +7,8 @@ from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
 
-from ..imgsync_core.media.encoding import PRESETS, Encoding, preset
+from ..imgsync_core.media.encoding import PRESETS, Encoding
+from ..imgsync_core.media.encoding import preset as named
 from ..imgsync_core.media.muxer import Report
 from ..imgsync_core.media.picture import parse_color
 from . import host
@@ -120,7 +121,7 @@ class MuxVideo(io.ComfyNode):
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         video = _video(source, fps, audio)
-        encoding = _encoding(preset)
+        encoding = named(preset["preset"]).tuned(preset.get("crf"), preset.get("audio_kbps"))
         path, sub = host.new_file(
             filename_prefix, folder, encoding.extension, video.get_dimensions()
         )
@@ -138,15 +139,6 @@ def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
     own = own_sound(source, frames.n_frames, frames.fps) if audio is None else None
     sound = own if audio is None else sound_of(audio)
     return LazyVideo(lasting(frames, sound), sound)
-
-
-def _encoding(options: dict[str, Any]) -> Encoding:
-    encoding = preset(options["preset"])
-    if "crf" in options:
-        encoding = encoding.with_crf(options["crf"])
-    if "audio_kbps" in options:
-        encoding = encoding.with_sound_bit_rate(options["audio_kbps"])
-    return encoding
 
 
 def _shown(path: Path, sub: str, folder: str, report: Report) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Encoding:
             raise EncodingError(f"{kbps} kbit/s is out of range for sound. Use 16 to 512.")
         return replace(self, sound_bit_rate=int(kbps) * 1000)
 
+    def tuned(self, crf: Any = None, sound_kbps: Any = None) -> Encoding:
+        """The same at another quality and bit rate of sound; None leaves either as it is."""
+        encoding = self if crf is None else self.with_crf(crf)
+        return encoding if sound_kbps is None else encoding.with_sound_bit_rate(sound_kbps)
+
     def without_alpha(self) -> Encoding:
         return replace(self, alpha_pixels=None)
 
