@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import Input
+from comfy_api.latest import Input, io
 
 from ..imgsync_core.errors import InputError, PictureError, SoundError
 from ..imgsync_core.media.frames import FrameSource, Held
@@ -15,6 +15,9 @@ from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
 from ..imgsync_core.media.video import VideoFrames
 from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
+
+FaceSocket = io.Custom("IMGSYNC_FACE")
+LandmarksSocket = io.Custom("FACE_LANDMARKS")  # of core's MediaPipe nodes, after 0.22
 
 
 class TensorFrames(FrameSource):
