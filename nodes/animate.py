@@ -15,7 +15,7 @@ from ..imgsync_core.media.frames import FrameSource
 from ..imgsync_core.media.sound import Sound
 from ..imgsync_core.timeline import Timeline
 from . import host
-from .sockets import FaceSocket, LandmarksSocket, frames_of, sound_of, to_image
+from .sockets import FaceSocket, LandmarksSocket, face_of, frames_of, sound_of, to_image
 from .video import LazyVideo
 
 CLIP_MODES = ("ping-pong", "loop", "hold")
@@ -153,6 +153,9 @@ def _asked(
     index, point = parse_which(which)
     options = {name: value for name, value in engine.items() if name != "engine"}
     found = None if landmarks is None else from_landmarks(landmarks, frames.size)
+    if found is not None and getattr(face, "source", "") != "points":
+        face = None  # points win over landmarks, and these over what was found
+    own = face_of(face)
     return Animation(
-        engine["engine"], face, index, point, landmarks=found, seed=seed, strength=options
+        engine["engine"], own, index, point, landmarks=found, seed=seed, strength=options
     )
