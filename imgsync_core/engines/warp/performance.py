@@ -20,9 +20,9 @@ BLINK_STEP = 0.04  # seconds
 _BLINK_GAP = (1.8, 2.4)  # seconds: the least, and the mean of what comes on top (16 a minute)
 _BLINK_MOST = 4.2  # seconds that come on top at most, so that no eye stares
 _SNAP = 0.6  # seconds by which a blink may move into a pause
-_SWAY = {"yaw": 1.8, "pitch": 1.3, "roll": 1.4, "shift_x": 0.012, "shift_y": 0.006}
-_SWAY_HZ = (0.1, 0.5)
-_NOD = 2.2  # degrees for a fully stressed syllable
+_SWAY = {"yaw": 1.8, "pitch": 1.2, "roll": 1.2, "shift_x": 0.012, "shift_y": 0.006}
+_SWAY_HZ = (0.08, 0.35)
+_NOD = 1.3  # degrees for a fully stressed syllable
 # The net answers with the mean of what it heard, which is shy: natural speech reaches 0.35 to 0.45
 # at the 95th percentile. This brings that to about 0.65 and leaves closures shut.
 _OPENNESS = 1.9
@@ -53,7 +53,7 @@ def perform(table: np.ndarray, fps: Fraction, n_frames: int, seed: int) -> np.nd
         put(name, size * liveliness * _sway(at, rng))
     stress = _sampled(_stress(voiced, loudness), at - 0.06)  # the head follows the voice
     put("pitch", _NOD * stress)
-    put("shift_y", 0.012 * stress)
+    put("shift_y", 0.007 * stress)
     return poses
 
 
@@ -75,7 +75,7 @@ def _smooth(values: np.ndarray, seconds: float) -> np.ndarray:
 
 def _stress(voiced: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """-1..1: how far the loudness stands out of its surroundings, where somebody speaks."""
-    out = _smooth(loudness, 0.1) - _smooth(loudness, 0.5)
+    out = _smooth(loudness, 0.16) - _smooth(loudness, 0.6)
     return np.clip(2.2 * out, -1, 1) * _smooth(voiced, 0.1)
 
 
@@ -84,7 +84,7 @@ def _brows(voiced: np.ndarray, loudness: np.ndarray, pitch: np.ndarray) -> np.nd
     accent = _smooth(np.clip(pitch, 0, 8) / 8, 0.16) + 0.35 * np.clip(
         _stress(voiced, loudness), 0, 1
     )
-    return np.clip(_smooth(accent * voiced, 0.08), 0, 0.9)
+    return np.clip(_smooth(accent * voiced, 0.16), 0, 0.9)
 
 
 def _sway(at: np.ndarray, rng: np.random.Generator) -> np.ndarray:
