@@ -45,7 +45,9 @@ def denoise(
         if refresh > 1 and index % refresh == 0:
             deep = guidance.nothing_kept()
         sample = torch.cat([latents, *rest], dim=1).to(dtype)
-        out = guidance(unet, sample, step.timestep, deep)
+        # a tensor, so that a compiled network is the same for all steps
+        timestep = torch.tensor([step.timestep], device=sample.device)
+        out = guidance(unet, sample, timestep, deep)
         latents = ddim(latents, out, step)
         if on_step is not None:
             on_step(index, latents)

@@ -70,11 +70,15 @@ class FrameNorm(nn.GroupNorm):
         self.joint = joint
 
     def forward(self, input: Tensor, frames: int = 1) -> Tensor:
-        """(b f) c h w -> the same shape."""
-        if not self.joint:
-            return super().forward(input)
-        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames)
-        return rearrange(super().forward(x), "b c (f h) w -> (b f) c h w", f=frames)
+        """(b f) c h w -> the same shape, in channels-last memory.
+
+        In between it is copied: of channels-last memory torch takes the variance as mean of
+        squares minus squared mean, which loses digits, and on CUDA it would copy as well.
+        """
+        frames = frames if self.joint else 1
+        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames).contiguous()
+        x = rearrange(super().forward(x), "b c (f h) w -> (b f) h w c", f=frames)
+        return x.contiguous().permute(0, 3, 1, 2)
 
 
 class ResBlock(nn.Module):
@@ -111,13 +115,16 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        gated = nn.ModuleDict({"proj": nn.Linear(width, 8 * width)})
+        gated = nn.ModuleDict({"proj": nn.Linear(width, 8 * width)})  # value, then gate
         self.net = nn.ModuleDict({"0": gated, "2": nn.Linear(4 * width, width)})
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(b, s, c) -> (b, s, c)."""
-        value, gate = self.net.get_submodule("0.proj")(x).chunk(2, dim=-1)
-        return self.net["2"](value * functional.gelu(gate))
+        weights = self.net.get_parameter("0.proj.weight").chunk(2)
+        biases = self.net.get_parameter("0.proj.bias").chunk(2)
+        # one half after the other: these are the largest tensors of a layer
+        gate = functional.gelu(functional.linear(x, weights[1], biases[1]))
+        return self.net["2"](gate.mul_(functional.linear(x, weights[0], biases[0])))
 
 
 class SelfAttention(Attention):
