@@ -48,7 +48,9 @@ function attach(node) {
     noting = setTimeout(noteChange, 300);
   };
   const editor = new FaceEditor({ write, pass, words: words(app.extensionManager?.setting?.get("Comfy.Locale")) });
-  node.hideOutputImages = true; // the editor shows the picture already
+  // the editor shows the picture already: no second one below, in Nodes 2.0 and on the classic canvas
+  node.hideOutputImages = true;
+  Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
   const linked = node.inputs?.find((/** @type {any} */ i) => i.name === "face_points")?.link != null;
   if (!linked) points.hidden = points.options.hidden = true;
   node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });

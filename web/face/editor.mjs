@@ -22,6 +22,7 @@ import { faceText, handles, HANDLES, inside, moved, problem, toText } from "./po
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 40;
+const REACH = 11; // px around a point that belong to it
 const STEPS = 200; // of undo
 const ICONS = {
   undo: "M4 7h7a4 4 0 0 1 0 8H6M4 7l3-3M4 7l3 3",
@@ -128,10 +129,10 @@ export class FaceEditor {
     const label = this.around.words[name];
     const group = svg("g", { class: `knob ${kind} ${name}`, tabindex: 0, role: "button", "aria-label": label, "data-name": name }, this.knobs);
     svg("title", {}, group).textContent = label;
-    svg("circle", { class: "hit", r: 11 }, group);
+    svg("circle", { class: "hit", r: REACH }, group);
     if (name === "all") svg("path", { class: "dot", d: "M-7 0H7M0-7V7" }, group);
-    else if (name.startsWith("oval")) svg("rect", { class: "dot", x: -4, y: -4, width: 8, height: 8 }, group);
-    else svg("circle", { class: "dot", r: name.startsWith("lip") ? 3.5 : 4.5 }, group);
+    else if (name.startsWith("oval")) svg("rect", { class: "dot", x: -3.5, y: -3.5, width: 7, height: 7 }, group);
+    else svg("circle", { class: "dot", r: name.startsWith("lip") ? 2.8 : 3.6 }, group);
     return group;
   }
 
@@ -342,12 +343,23 @@ export class FaceEditor {
 
   // -- pointer, wheel, keys --
 
+  /** The handle next to the pointer: where they are close, the upper one would hide the others. @param {PointerEvent} event */
+  nearest(event) {
+    if (!this.points) return null;
+    const [x, y] = this.at(event);
+    const apart = Object.entries(handles(this.points))
+      .filter(([name]) => this.handles?.[name])
+      .map(([name, at]) => /** @type {[number, string]} */ ([Math.hypot(at[0] - x, at[1] - y), name]));
+    const [distance, name] = apart.reduce((a, b) => (b[0] < a[0] ? b : a));
+    return distance <= REACH * this.measure().px ? this.handles?.[name] : null;
+  }
+
   /** @param {PointerEvent} event */
   down(event) {
     if (event.button !== 0) return void this.around.pass(event);
     event.preventDefault();
-    const target = /** @type {Element} */ (event.target);
-    const held = /** @type {SVGElement} */ (target.closest(".knob, .frame") ?? this.stage);
+    const frame = /** @type {Element} */ (event.target).closest(".frame");
+    const held = /** @type {SVGElement} */ (this.nearest(event) ?? frame ?? this.stage);
     held.focus();
     this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
     this.stage?.setPointerCapture(event.pointerId);
