@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import face_route
+from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
 from .load_portrait import LoadPortrait
@@ -16,4 +17,4 @@ class ImgSyncExtension(ComfyExtension):
         face_route.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [LoadPortrait, AudioDuration, ExtendFrames, MuxVideo]
+        return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

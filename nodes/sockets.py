@@ -19,6 +19,7 @@ from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
 
 FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside it, or NoFace
+LandmarksSocket = io.Custom("FACE_LANDMARKS")  # of core's MediaPipe nodes, after 0.22
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import importlib
 import io as stdlib_io
 import json
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 from PIL import Image
 
 IDS = [
+    "ImgSyncAudioDrivenAnimate",
     "ImgSyncAudioDuration",
     "ImgSyncExtendFrames",
     "ImgSyncLoadPortrait",
@@ -109,6 +112,130 @@ def test_help_page(pack, node_id, request):
     text = page.read_text(encoding="utf-8")
     for port in pack.nodes[node_id].GET_SCHEMA().inputs:
         assert f"`{port.id}`" in text, f"{page.name} does not explain {port.id}"
+
+
+# -- AudioDrivenAnimate --
+
+
+@pytest.fixture(scope="module")
+def portrait(pack):
+    return torch.from_numpy(pack.core("demo").demo_picture(192))[None].float() / 255
+
+
+@pytest.fixture(scope="module")
+def voice(pack):
+    samples = pack.core("demo").demo_speech(1.3, 16000)
+    return {"waveform": torch.from_numpy(samples)[None], "sample_rate": 16000}
+
+
+BUILT_IN = {"engine": "built-in", "mouth": 1.0, "head": 1.0, "blink": 1.0, "expression": 1.0}
+
+
+@pytest.fixture
+def animate(pack, run):
+    def call(source, audio, engine=BUILT_IN, fps=25.0, seed=0, **more):
+        node = pack.nodes["ImgSyncAudioDrivenAnimate"]
+        return run(node, source=source, audio=audio, engine=engine, fps=fps, seed=seed, **more)
+
+    return call
+
+
+def test_animate_speaks_and_holds_the_background(pack, animate, portrait, voice):
+    out = animate(portrait, voice)
+    video, face, curves = out.args
+    assert video.get_frame_count() == 33 and video.get_frame_rate() == 25
+    frames = video.get_components().images
+    lips = [int(v) for v in face.lip_line]
+    inside = frames[:, lips[1] : lips[1] + 8, lips[0] - 4 : lips[0] + 4]
+    assert (inside - inside[0]).abs().max() > 0.2
+    assert (frames[:, :20, :20] == portrait[:, :20, :20]).all()
+    assert curves.shape[0] == 1 and curves.shape[2] == 1024 and 0 < curves.std() < 1
+    assert len(out.ui.as_dict()["images"]) == 1
+
+
+def test_animate_the_same_seed_gives_the_same_file(animate, mux, portrait, voice):
+    names = []
+    for seed in (3, 3, 4):
+        video = animate(portrait, voice, seed=seed).args[0]
+        names.append(mux(video, prefix=f"s{len(names)}").args[1])
+    first, second, other = (Path(name).read_bytes() for name in names)
+    assert first == second != other
+    found = probe(names[0])
+    assert found["video"]["nb_frames"] == "33" and found["audio"]["sample_rate"] == "16000"
+
+
+def test_animate_strength_zero_is_the_picture(animate, portrait, voice):
+    engine = {**BUILT_IN, "mouth": 0.0, "head": 0.0, "blink": 0.0, "expression": 0.0}
+    frames = animate(portrait, voice, engine).args[0].get_components().images
+    assert (frames == portrait).all()
+
+
+@pytest.mark.parametrize(
+    ("length", "frames"), [("match audio", 33), ("longest", 40)], ids=["audio", "longest"]
+)
+def test_animate_a_clip(animate, portrait, voice, length, frames):
+    clip = torch.cat([portrait.roll(i % 8, 2) for i in range(40)])
+    video = animate(clip, voice, length=length).args[0]
+    assert video.get_frame_count() == frames
+
+
+def test_animate_a_clip_that_is_short(animate, portrait, voice):
+    clip = torch.cat([portrait, portrait.roll(4, 2)])
+    video = animate(clip, voice, clip="loop").args[0]
+    assert video.get_frame_count() == 33
+    frames = video.get_components().images
+    assert (frames[1, :, :8] == clip[1, :, :8]).all() and (frames[2, :8] == clip[0, :8]).all()
+
+
+def landmarks(size, faces):
+    """FACE_LANDMARKS as core makes them, of faces at (x, y) with eyes d apart."""
+    frames = []
+    for x, y, d in faces:
+        points = np.tile(np.float32([x, y + d]), (478, 1))
+        for ids, at in (((33, 133, 159, 145), -d / 2), ((362, 263, 386, 374), d / 2)):
+            for i, dx, dy in zip(ids, (-0.2, 0.2, 0, 0), (0, 0, -0.1, 0.1), strict=True):
+                points[i] = x + at + dx * d, y + dy * d
+        places = {61: (-0.4, 0.95), 291: (0.4, 0.95), 13: (0, 0.97), 14: (0, 0.98),
+                  0: (0, 0.88), 17: (0, 1.15), 152: (0, 1.6), 10: (0, -0.8), 234: (-1, 0.3),
+                  454: (1, 0.3), 105: (-0.5, -0.4), 52: (-0.5, -0.35), 334: (0.5, -0.4),
+                  282: (0.5, -0.35)}  # fmt: skip
+        for i, (u, v) in places.items():
+            points[i] = x + u * d, y + v * d
+        box = np.array([x - d, y - d, x + d, y + 1.7 * d], np.float32)
+        frames.append({"landmarks_xy": points, "bbox_xyxy": box})
+    return {"frames": [frames], "image_size": size, "connection_sets": {}}
+
+
+def test_animate_uses_landmarks_where_no_face_would_be_found(animate, voice):
+    grey = torch.full((1, 160, 160, 3), 0.5)
+    grey[:, 60:, :80] += torch.rand((1, 100, 80, 1)) * 0.1
+    with pytest.raises(Exception, match="No face"):
+        animate(grey, voice)
+    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 16)])
+    face = animate(grey, voice, landmarks=found).args[1]
+    assert np.allclose(face.eyes, [(60, 60), (100, 60)], atol=0.1) and face.source == "landmarks"
+    other = animate(grey, voice, landmarks=found, which_face="1").args[1]
+    assert np.allclose(other.eyes.mean(0), (30, 40), atol=0.1)
+    with pytest.raises(Exception, match="no face number 2"):
+        animate(grey, voice, landmarks=found, which_face="2")
+
+
+def test_animate_points_win_over_landmarks_and_landmarks_over_found(pack, animate, voice, portrait):
+    geometry, sockets = pack.core("face.geometry"), pack.part("nodes.sockets")
+    found = landmarks((192, 192), [(96, 80, 40)])
+    points = geometry.from_points((192, 192), mouth=(96, 130, 40), eyes=[(70, 90), (120, 90)])
+    own = animate(portrait, voice, face=points, landmarks=found).args[1]
+    assert own.eyes.tolist() == [[70, 90], [120, 90]]
+    for less in (replace(points, source="found"), sockets.NoFace("nothing there")):
+        face = animate(portrait, voice, face=less, landmarks=found).args[1]
+        assert np.allclose(face.eyes, [(76, 80), (116, 80)], atol=0.1)
+    with pytest.raises(Exception, match="nothing there"):
+        animate(portrait, voice, face=sockets.NoFace("nothing there"))
+
+
+def test_animate_refuses_what_is_no_face_number(animate, portrait, voice):
+    with pytest.raises(Exception, match="neither a number"):
+        animate(portrait, voice, which_face="left")
 
 
 # -- LoadPortrait --
