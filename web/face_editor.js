@@ -97,6 +97,9 @@ app.registerExtension({
     sheet.rel = "stylesheet";
     sheet.href = new URL("./face/editor.css", import.meta.url).href;
     document.head.append(sheet);
+    // two fingers on an editor must not zoom the graph too, which the canvas does on the way down
+    const keep = (/** @type {Event} */ e) => e.target instanceof Element && e.target.closest(".imgsync-face") && e.stopPropagation();
+    window.addEventListener("touchmove", keep, { capture: true, passive: true });
   },
   /** @param {any} node */
   nodeCreated(node) {

@@ -160,6 +160,7 @@ export class FaceEditor {
     this.past = [];
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.message = this.around.words.looking;
+    this.tell("looking");
     this.picture?.setAttribute("href", url);
     this.draw();
   }
@@ -173,13 +174,20 @@ export class FaceEditor {
     this.message = looked.error && text ? looked.error : "";
     this.picture?.setAttribute("width", String(looked.size[0]));
     this.picture?.setAttribute("height", String(looked.size[1]));
+    this.tell("ready");
     this.draw();
   }
 
   /** No answer. @param {string} why */
   fail(why) {
     this.message = why || this.around.words.unknown;
+    this.tell("failed");
     this.draw();
+  }
+
+  /** Mark the element for style sheets and tests. @param {string} state */
+  tell(state) {
+    if (this.element) this.element.dataset.state = state;
   }
 
   /** Px of the picture for one px of the page before the canvas is zoomed, and the view's corner. */
@@ -213,7 +221,7 @@ export class FaceEditor {
     const wrong = this.points ? problem(this.points) : "";
     this.status.textContent = this.sentence(wrong);
     this.status.title = this.status.textContent;
-    this.status.classList.toggle("wrong", Boolean(wrong || (this.looked && this.message)));
+    this.status.classList.toggle("wrong", Boolean(wrong) || (this.message !== "" && this.message !== this.around.words.looking));
     this.place.hidden = !this.looked || Boolean(this.points);
     if (this.buttons) {
       this.buttons.undo.disabled = !this.past.length;

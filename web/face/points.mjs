@@ -95,7 +95,7 @@ export function moved(old, name, to, placed) {
   if (name === "lip_line") {
     for (const lip of LIPS.filter((other) => other !== name && free(other))) now[lip] = plus(old[lip], minus(to, old[name]));
   }
-  if (now.chin !== old.chin && free("oval_top") && free("oval_side")) now.oval = endAtChin(now);
+  if (/_eye|mouth_|chin/.test(name) && free("oval_top") && free("oval_side")) now.oval = endAtChin(now);
   return now;
 }
 
