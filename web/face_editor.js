@@ -51,8 +51,7 @@ function attach(node) {
   // the editor shows the picture already: no second one below, in Nodes 2.0 and on the classic canvas
   node.hideOutputImages = true;
   Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
-  const linked = node.inputs?.find((/** @type {any} */ i) => i.name === "face_points")?.link != null;
-  if (!linked) points.hidden = points.options.hidden = true;
+  points.hidden = points.options.hidden = true;
   node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
   node.setSize?.([Math.max(node.size[0], 360), Math.max(node.size[1], 620)]);
 

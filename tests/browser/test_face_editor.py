@@ -169,6 +169,36 @@ def test_one_of_two_faces(editor, canvas):
     assert face.value == ""  # the largest is what is taken anyway
 
 
+def test_one_of_two_faces_by_keyboard(editor, canvas):
+    face = editor("two.png")
+    face.stage.focus()
+    canvas.page.keyboard.press("Tab")
+    assert canvas.page.evaluate("() => document.activeElement.getAttribute('aria-label')") == (
+        "Choose face 2"
+    )
+    canvas.page.keyboard.press("Enter")
+    assert json.loads(face.value)["face"][0] > 620
+    canvas.page.keyboard.press("Control+z")
+    assert face.value == ""
+
+
+@pytest.mark.parametrize("size", [(240, 300), (320, 900), (800, 560)])
+def test_any_size_of_the_node(editor, canvas, size):
+    face = editor("two.png")
+    canvas.page.evaluate("size => { node.setSize(size); app.canvas.setDirty(true); }", list(size))
+    canvas.page.wait_for_timeout(600)
+    stage, picture = face.stage.bounding_box(), face.picture
+    assert stage["width"] > 180 and stage["height"] > 150
+    assert picture["width"] / picture["height"] == pytest.approx(1000 / 600, rel=0.02)
+    for side, length in (("x", "width"), ("y", "height")):
+        assert stage[side] - 1 <= picture[side]
+        assert picture[side] + picture[length] <= stage[side] + stage[length] + 1
+    canvas.shot(f"size_{size[0]}")
+    before, scale = np.array(face.found()["placed"]["chin"]), face.scale()
+    face.drag("chin", 6, 8)
+    assert face.points["chin"] == pytest.approx(before + np.array([6, 8]) * scale, abs=1.5 * scale)
+
+
 def test_the_wheel_zooms_after_a_click_only(editor, canvas):
     face = editor("one.png")
     start, mouth = face.picture, face.knob("mouth_left")

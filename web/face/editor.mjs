@@ -204,7 +204,7 @@ export class FaceEditor {
     const { px, x, y, wide, high } = this.measure();
     this.stage.setAttribute("viewBox", `${x} ${y} ${wide} ${high}`);
     this.stage.style.setProperty("--px", String(px));
-    this.drawFrames(px);
+    this.drawFrames();
     this.lines.replaceChildren();
     this.knobs.style.display = this.points ? "" : "none";
     if (this.points) {
@@ -239,21 +239,26 @@ export class FaceEditor {
     return this.text ? words.yours : words.found;
   }
 
-  /** The faces that can be chosen. @param {number} px */
-  drawFrames(px) {
-    this.frames?.replaceChildren();
+  /** Frames of the faces that can be chosen, made anew only where others are wanted: one may have the focus. */
+  drawFrames() {
     const faces = this.looked?.faces ?? [];
-    if (faces.length < 2) return;
-    faces.forEach((face, i) => {
+    const others = faces.length < 2 ? [] : faces.filter((face) => !this.points || !holds(face.box, this.points.oval));
+    const wanted = others.map((face) => `${face.box}`).join(";");
+    if (!this.frames || this.frames.getAttribute("data-of") === wanted) return;
+    const focused = this.frames.contains(document.activeElement);
+    this.frames.setAttribute("data-of", wanted);
+    this.frames.replaceChildren();
+    for (const face of others) {
       const [x, y, width, height] = face.box;
-      if (this.points && holds(face.box, this.points.oval)) return;
-      const label = `${this.around.words.face} ${i + 1}`;
-      const group = svg("g", { class: "frame", role: "button", tabindex: 0, "aria-label": label, "data-face": i }, this.frames);
+      const number = faces.indexOf(face) + 1;
+      const label = `${this.around.words.face} ${number}`;
+      const group = svg("g", { class: "frame", role: "button", tabindex: 0, "aria-label": label, "data-face": number - 1 }, this.frames);
       Object.assign(group, { type: "textarea" });
       svg("title", {}, group).textContent = label;
-      svg("rect", { x, y, width, height, rx: 6 * px }, group);
-      svg("text", { x: x + 6 * px, y: y + 18 * px, "font-size": 15 * px }, group).textContent = String(i + 1);
-    });
+      svg("rect", { x, y, width, height }, group);
+      svg("text", { x, y }, group).textContent = String(number);
+    }
+    if (focused) this.stage?.focus();
   }
 
   // -- changes --
@@ -268,9 +273,9 @@ export class FaceEditor {
     if (this.past.length > STEPS) this.past.shift();
   }
 
-  /** New points by hand. @param {Points} points @param {string} name */
-  edit(points, name) {
-    this.remember(this.state());
+  /** New points by hand. @param {Points} points @param {string} name @param {boolean} [more] part of the last step */
+  edit(points, name, more = false) {
+    if (!more) this.remember(this.state());
     this.placed.add(name);
     this.keep(points);
   }
@@ -364,11 +369,12 @@ export class FaceEditor {
 
   /** @param {PointerEvent} event */
   down(event) {
-    if (event.button !== 0) return void this.around.pass(event);
+    if (event.button === 1) this.around.pass(event);
+    if (event.button !== 0) return;
     event.preventDefault();
     const frame = /** @type {Element} */ (event.target).closest(".frame");
     const held = /** @type {SVGElement} */ (this.nearest(event) ?? frame ?? this.stage);
-    held.focus();
+    held.focus({ preventScroll: true });
     this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
     this.stage?.setPointerCapture(event.pointerId);
     if (held.dataset.face) return this.choose(Number(held.dataset.face));
@@ -460,7 +466,7 @@ export class FaceEditor {
     } else if (this.points) {
       const place = handles(this.points)[name];
       const points = this.tried(name, [place[0] + x * step, place[1] + y * step]);
-      if (points) this.edit(points, name);
+      if (points) this.edit(points, name, event.repeat);
     }
     return true;
   }
