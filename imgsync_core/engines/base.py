@@ -18,12 +18,15 @@ class EngineSpec:
 
     name: as the user chooses it.      title: for people.
     licence: of its weights.           needs: files it has to have, none for the built-in engine.
+    threads: of the CPU, in a process that is its own; 0 = all. Small work is slower when shared
+    out, the more so beside an encoder with threads of its own.
     """
 
     name: str
     title: str
     licence: str
     needs: tuple[str, ...] = ()
+    threads: int = 0
 
 
 class Engine(ABC):
