@@ -53,7 +53,11 @@ function attach(node) {
   Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
   points.hidden = points.options.hidden = true;
   node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
-  node.setSize?.([Math.max(node.size[0], 360), Math.max(node.size[1], 620)]);
+  const grow = (/** @type {number} */ wide, /** @type {number} */ high) => {
+    const [w, h] = node.computeSize?.() ?? [0, 0]; // a graph saved before there was an editor is too small for it
+    node.setSize?.([Math.max(node.size[0], wide, w), Math.max(node.size[1], high, h)]);
+  };
+  grow(360, 620);
 
   let shown = "";
   let asked = 0;
@@ -83,6 +87,9 @@ function attach(node) {
   const configured = node.onConfigure;
   node.onConfigure = function (/** @type {any[]} */ ...values) {
     const result = configured?.apply(this, values);
+    grow(0, 0);
+    // in a graph from before there were points, the upload button's value stands in their place
+    if (points.value === "image") points.value = "";
     queueMicrotask(load);
     return result;
   };

@@ -6,6 +6,7 @@ IMGSYNC_CHROMIUM. IMGSYNC_SCREENSHOTS names a folder for pictures of what was se
 
 import os
 import shutil
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsync_core.demo import demo_picture
+from imgsync_core.demo import demo_picture, demo_speech
 
 from ..comfy.serving import CHECKOUT, Server, serving
 
@@ -38,7 +39,7 @@ READY = """() => window.app?.rootGraph && window.LiteGraph
 
 
 def pictures(folder: Path) -> None:
-    """One drawn face, two of them, and a picture without any."""
+    """One drawn face, two of them, a picture without any; and a voice."""
     one = demo_picture(600)
     Image.fromarray(one).save(folder / "one.png")
     two = np.full((600, 1000, 3), 128, np.uint8)
@@ -46,6 +47,9 @@ def pictures(folder: Path) -> None:
     two[200:560, 620:980] = demo_picture(360)
     Image.fromarray(two).save(folder / "two.png")
     waves = np.add.outer(np.sin(np.arange(300) / 30), np.cos(np.arange(400) / 40))
+    with wave.open(str(folder / "voice.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((demo_speech(2.0, 16000)[0] * 32767).astype("<i2").tobytes())
     Image.fromarray((waves * 60 + 128).astype(np.uint8)).convert("RGB").save(folder / "none.png")
 
 

@@ -6,6 +6,8 @@ import urllib.parse
 import numpy as np
 import pytest
 
+from ..comfy.serving import ROOT
+
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 
 NEW = """async ([image, points]) => {
@@ -31,8 +33,12 @@ class Editor:
     """A fresh Load Portrait with its editor."""
 
     def __init__(self, canvas, comfyui, image, points="") -> None:
+        canvas.page.evaluate(NEW, [image, points])
+        self.adopt(canvas, comfyui, image)
+
+    def adopt(self, canvas, comfyui, image) -> None:
+        """The editor that has the id."""
         self.page, self.comfyui, self.image = canvas.page, comfyui, image
-        self.page.evaluate(NEW, [image, points])
         self.root = self.page.locator("#ours")
         self.stage = self.root.locator(".stage")
         self.settle()
@@ -383,3 +389,71 @@ def test_nothing_is_shown_twice(editor, canvas):
     if canvas.renderer == "nodes2":
         assert canvas.page.locator("[data-node-id] img").count() == 0
     assert face.stage.bounding_box()["height"] > 200
+
+
+GRAPH = {
+    "1": ("ImgSyncLoadPortrait", {"image": "one.png", "fit": "keep", "width": 0, "height": 0,
+                                  "multiple_of": 2, "background": "black", "face_points": ""}),
+    "2": ("LoadAudio", {"audio": "voice.wav"}),
+    "3": ("ImgSyncAudioDrivenAnimate", {
+        "source": ["1", 0], "audio": ["2", 0], "face": ["1", 4], "engine": "built-in",
+        "engine.mouth": 1.0, "engine.head": 0.0, "engine.blink": 0.0, "engine.expression": 0.0,
+        "fps": 12.0, "seed": 0, "which_face": "", "clip": "ping-pong", "length": "match audio"}),
+    "4": ("ImgSyncMuxVideo", {"source": ["3", 0], "fps": 25, "preset": "mp4-h264",
+                              "preset.crf": 10, "preset.audio_kbps": 64, "background": "black",
+                              "filename_prefix": "talk", "folder": "output"}),
+}  # fmt: skip
+RUN = """async () => { const ends = ["execution_success", "execution_error"];
+    const end = new Promise(done => { for (const name of ends) app.api.addEventListener(name,
+        e => done(name + " " + (e.detail.exception_message ?? "")), {once: true}); });
+    await app.queuePrompt(0, 1); return await end; }"""
+
+
+def motion(path) -> np.ndarray:
+    """Where a video changes the most: x, y of the middle of the strongest changes."""
+    av = pytest.importorskip("av")
+    with av.open(str(path)) as container:
+        frames = [f.to_ndarray(format="gray").astype(float) for f in container.decode(video=0)]
+    change = np.std(frames, 0)
+    change[change < change.max() / 3] = 0
+    y, x = np.mgrid[: change.shape[0], : change.shape[1]] + 0.5
+    return np.array([(x * change).sum(), (y * change).sum()]) / change.sum()
+
+
+def test_the_mouth_moves_where_it_was_dragged_to(canvas, comfyui):
+    page = canvas.page
+    nodes = {key: {"class_type": kind, "inputs": inputs} for key, (kind, inputs) in GRAPH.items()}
+    page.evaluate("graph => app.loadApiJson(graph, 'talk')", nodes)
+    page.evaluate("""() => { app.canvas.ds.reset();
+        window.node = app.rootGraph.nodes.find(n => n.type === "ImgSyncLoadPortrait");
+        node.pos = [300, 80]; app.canvas.setDirty(true, true);
+        document.querySelectorAll("#ours").forEach(old => { old.id = ""; });
+        node.widgets.find(w => w.name === "face_editor").element.id = "ours"; }""")
+    face = Editor.__new__(Editor)
+    face.adopt(canvas, comfyui, "one.png")
+    before, scale = np.array(face.found()["placed"]["lip_line"]), face.scale()
+    old = set((comfyui.base / "output").glob("talk*.mp4"))
+    for dx, dy in ((0, 0), (0, -28)):  # as found, then halfway up to the nose
+        if dy:
+            face.drag("mouth_left", dx, dy)
+            face.drag("mouth_right", dx, dy)
+        assert page.evaluate(RUN).startswith("execution_success")
+        (new,) = set((comfyui.base / "output").glob("talk*.mp4")) - old
+        old.add(new)
+        lips = before + np.array([dx, dy]) * scale
+        assert motion(new) == pytest.approx(lips, abs=14 * scale), (dx, dy)
+
+
+def test_a_graph_from_before_the_editor(canvas):
+    """Saved with a node too small for the editor, and without the last widget."""
+    page = canvas.page
+    saved = json.loads((ROOT / "example_workflows" / "extend_a_still.json").read_text("utf-8"))
+    (old,) = [n for n in saved["nodes"] if n["type"] == "ImgSyncLoadPortrait"]
+    old["size"], old["widgets_values"] = [270, 262], ["one.png", "keep", 0, 0, 2, "black", "image"]
+    page.evaluate("async saved => { await app.loadGraphData(saved, true, true); }", saved)
+    page.wait_for_timeout(1500)
+    found = page.evaluate("""() => { const n = app.rootGraph.nodes.find(
+        n => n.type === "ImgSyncLoadPortrait");
+        return [n.size[1], n.widgets.find(w => w.name === "face_points").value] }""")
+    assert found[0] > 450 and not found[1]
+    canvas.shot("old")
