@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,3 +74,10 @@ class Block(nn.Module):
         for index in range(len(self.order)):
             x = self.layer(index, x, cond)
         return x
+
+
+def each(blocks: nn.ModuleList) -> Iterator[Block]:
+    """The blocks of a list, as what they are."""
+    for block in blocks:
+        assert isinstance(block, Block)
+        yield block

@@ -75,7 +75,7 @@ class FrameNorm(nn.GroupNorm):
         """(b f) c h w -> the same shape."""
         if not self.joint:
             return super().forward(x)
-        x = rearrange(x, "(b f) c h w -> b c (f h) w", f=frames)
+        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames)
         return rearrange(super().forward(x), "b c (f h) w -> (b f) c h w", f=frames)
 
 
@@ -118,7 +118,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(b, s, c) -> (b, s, c)."""
-        value, gate = self.net["0"]["proj"](x).chunk(2, dim=-1)
+        value, gate = self.net.get_submodule("0.proj")(x).chunk(2, dim=-1)
         return self.net["2"](value * functional.gelu(gate))
 
 
@@ -147,7 +147,9 @@ class Cross(Attention):
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(rows, s, c) -> (all rows of the context, s, c)."""
         context = cond.context[self.reads]
-        bias = self.to_out[0].bias.expand(context.silent * cond.frames, x.shape[1], -1)
+        bias = self.to_out.get_parameter("0.bias").expand(
+            context.silent * cond.frames, x.shape[1], -1
+        )
         made = context.projected.get(self.site)
         if made is None and context.tokens is not None:
             made = self.project(context.tokens)

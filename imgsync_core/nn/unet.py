@@ -21,7 +21,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import Block, Down, Layer, Up
+from .blocks import Block, Down, Layer, Up, each
 from .stages import Cond, FrameNorm, spread
 
 
@@ -166,14 +166,14 @@ class UNet(nn.Module):
                 deep.hidden = hidden
         else:
             hidden = deep.hidden
-        last = self.up_blocks[-1]
+        *_, last = each(self.up_blocks)
         x = self._out(last.layer(len(last.order) - 1, hidden, cond, x), frames)
         return rearrange(x, "(b f) c h w -> b c f h w", f=frames)
 
     def _hidden(self, x: Tensor, cond: Cond) -> Tensor:
         """All but the last layer of the last up block."""
         skips = [x]
-        for block in self.down_blocks:
+        for block in each(self.down_blocks):
             for index in range(len(block.order)):
                 x = block.layer(index, x, cond)
                 skips.append(x)
@@ -181,7 +181,7 @@ class UNet(nn.Module):
                 x = block.downsamplers[0](x)
                 skips.append(x)
         x = self.mid_block(x, cond)
-        for block in self.up_blocks:
+        for block in each(self.up_blocks):
             for index in range(len(block.order)):
                 if len(skips) == 1:
                     return x

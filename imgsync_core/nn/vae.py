@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import Attention
-from .blocks import Block, Down, Layer, Up
+from .blocks import Block, Down, Layer, Up, each
 from .stages import Cond, FrameNorm, ResBlock
 from .tiles import blend
 from .weights import Checkpoint, load, numbers
@@ -117,7 +117,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """b c h w -> b 2c' h/8 w/8."""
         x = self.conv_in(x)
-        for block in self.down_blocks:
+        for block in each(self.down_blocks):
             x = block(x, _NOTHING)
             if block.downsamplers is not None:
                 x = block.downsamplers[0](x)
@@ -146,7 +146,7 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """b c h w -> b c' 8h 8w."""
         x = self.mid_block(self.conv_in(z), _NOTHING)
-        for block in self.up_blocks:
+        for block in each(self.up_blocks):
             x = block(x, _NOTHING)
             if block.upsamplers is not None:
                 x = block.upsamplers[0](x, [2 * n for n in x.shape[-2:]])
