@@ -1,1 +1,1 @@
-"""LatentSync 1.5 and 1.6: new lips for a face in a video, by latent diffusion."""
+"""LatentSync: lips from a voice, by diffusion on windows of a video."""
