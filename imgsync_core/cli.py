@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate
+from . import __version__, cli_animate, cli_models
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_extend(commands)
     _add_probe(commands)
     _add_demo(commands)
+    cli_models.add(commands)
     return parser
 
 

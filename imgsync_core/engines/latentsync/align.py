@@ -1,7 +1,7 @@
 """From a frame to the canonical crop: three points, a similarity, a warp, a square.
 
-The crop is first ``75 : 100`` (width to height, 210 x 280 for a resolution of 256) and then squeezed
-to a square, as the published model was trained. Integer pixel coordinates are pixel centres here.
+The crop is first 75 wide to 100 high (210 x 280 for a resolution of 256) and then squeezed to a
+square, as the published model was trained. Integer coordinates are the centres of pixels here.
 """
 
 from __future__ import annotations

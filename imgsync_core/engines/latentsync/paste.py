@@ -57,11 +57,10 @@ class Paste:
         scale = float(torch.linalg.det(matrices[:, :, :2].double()).abs().sqrt().mean())
         face, weight, fitted = self._fitted(face, matrices.to(face), scale)
         for part, boxes in self._batches(matrices, (frames.shape[2], frames.shape[1])):
-            pixels = np.stack(
-                [out[i, y : y + h, x : x + w, :3] for i, (x, y, w, h) in zip(part, boxes, strict=True)]
-            )
+            spots = list(zip(part, boxes, strict=True))
+            pixels = np.stack([out[i, y : y + h, x : x + w, :3] for i, (x, y, w, h) in spots])
             mixed = self._mixed(pixels, face[part], weight, fitted[part], boxes)
-            for i, (x, y, w, h), new in zip(part, boxes, mixed, strict=True):
+            for (i, (x, y, w, h)), new in zip(spots, mixed, strict=True):
                 out[i, y : y + h, x : x + w, :3] = new
         return out
 
@@ -74,7 +73,9 @@ class Paste:
         tint = (near + 0.02 * mean) / (there + 0.02)  # far from the ring the mean counts
         return functional.interpolate(tint, drawn.shape[-2:], mode="bicubic", align_corners=False)
 
-    def _fitted(self, face: Tensor, matrices: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _fitted(
+        self, face: Tensor, matrices: Tensor, scale: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Faces and weight in about the frame's pixels, and matrices from the frame to them.
 
         scale: pixels of the crop per pixel of the frame. Nothing is enlarged here, so that the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ...face.geometry import Face, Frame
@@ -35,7 +37,7 @@ def bridged(points: np.ndarray, longest: int) -> np.ndarray:
     """
     seen = np.flatnonzero(np.isfinite(points[:, 0, 0]))
     out = points.copy()
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         n = int(after - before)
         if 1 < n <= longest + 1 and _step(points[before], points[after]) < JUMP * n:
             share = (np.arange(1, n) / n)[:, None, None]

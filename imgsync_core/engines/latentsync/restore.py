@@ -37,7 +37,7 @@ def edge_masks(matrix: Tensor, crop: tuple[int, int], frame: tuple[int, int]) ->
     # OpenCV takes a kernel without a size for 3 x 3
     centre = _eroded(eroded, width, width - 1) if width else _eroded(eroded, 1, 1)
     soft = _blurred(centre, 2 * width + 1)
-    return Edge(*(mask[0, 0] for mask in (whole, eroded, centre, soft)), width)
+    return Edge(whole[0, 0], eroded[0, 0], centre[0, 0], soft[0, 0], width)
 
 
 def _eroded(mask: Tensor, before: int, after: int) -> Tensor:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def pieces(n_mel: int, overlapped: bool) -> list[Piece]:
         return [Piece(2 * a, min(2 * a + PIECE, n_mel), a, min(a + whole, total)) for a in firsts]
     last = 2 * (total - whole)
     starts = [*range(0, last, PIECE - OVERLAP), last]
-    middles = [(b + a + PIECE) // 4 for a, b in zip(starts, starts[1:], strict=False)]
+    middles = [(b + a + PIECE) // 4 for a, b in pairwise(starts)]
     first = [0, *(m - FADE // 2 for m in middles)]
     end = [*(m + FADE // 2 for m in middles), total]
     return [
@@ -145,9 +146,7 @@ class Features:
                 found, tail = found[:-FADE], found[-FADE:]
             yield found
 
-    def _parts(
-        self, n_mel: int, overlapped: bool, peak: float
-    ) -> Iterator[tuple[Piece, Tensor]]:
+    def _parts(self, n_mel: int, overlapped: bool, peak: float) -> Iterator[tuple[Piece, Tensor]]:
         """Each piece with its mel (1, 80, 3000); what is missing is 0, as the model was trained."""
         source = mel.log_power(self._blocks())
         held, at = torch.zeros(mel.N_MELS, 0), 0

@@ -48,7 +48,8 @@ class Track:
         self._reach = max(1, math.ceil(REACH * fps))
         self._gap = max(1, math.floor(GAP * fps))
         self._points = np.zeros((0, 3, 2), np.float32)
-        self._matrices: list[Tensor | None] = []  # only the published way: each needs the one before
+        # only filled the published way, where each needs the one before
+        self._matrices: list[Tensor | None] = []
 
     def matrix(self, index: int) -> Tensor | None:
         """(2, 3) frame to crop in float32; None where no face is to be pasted over."""
