@@ -71,10 +71,10 @@ class FrameNorm(nn.GroupNorm):
         super().__init__(groups, channels, eps)
         self.joint = joint
 
-    def forward(self, x: Tensor, frames: int = 1) -> Tensor:
+    def forward(self, input: Tensor, frames: int = 1) -> Tensor:
         """(b f) c h w -> the same shape."""
         if not self.joint:
-            return super().forward(x)
+            return super().forward(input)
         x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames)
         return rearrange(super().forward(x), "b c (f h) w -> (b f) c h w", f=frames)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +26,14 @@ _HEAD = 9  # bytes: the length of a safetensors header and its opening brace
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The tensors of a file by key, and the plain values that lay around them."""
+    """The tensors of a file by key, and the plain values that lay around them.
+
+    name: of the file, for sentences about it.
+    """
 
     tensors: Mapping[str, Tensor]
     extras: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "the file"
 
 
 def read(path: Path) -> Checkpoint:
@@ -61,7 +65,7 @@ def read(path: Path) -> Checkpoint:
     tensors, extras = _unwrap(found)
     if not tensors:
         raise WeightsError(f"{path.name} holds no tensors.")
-    return Checkpoint(tensors, extras)
+    return Checkpoint(tensors, extras, path.name)
 
 
 def _safetensors(path: Path) -> dict[str, Any]:
@@ -125,7 +129,8 @@ def load(
     """Build a network for a file and load the file into it, strictly.
 
     build: makes the network from what it finds in the checkpoint (keys already renamed); runs
-        with ``meta`` as the device, so nothing is allocated. KeyError says that it is not one.
+        with ``meta`` as the device, so nothing is allocated. KeyError and ValueError say that
+        it is not one.
     expected: which file belongs here, for the sentence if this is another.
     unused: regular expression of the start of keys that are left aside (a decoder, say).
     dtype: of all floating tensors; None leaves them as they are in the file.
@@ -138,14 +143,19 @@ def load(
     }
     try:
         with torch.device("meta"):
-            network = build(Checkpoint(tensors, checkpoint.extras))
+            network = build(replace(checkpoint, tensors=tensors))
     except KeyError as error:
         first = next(iter(checkpoint.tensors))
         raise WeightsError(
-            f"{Path(path).name} is another file: it has no {error.args[0]} among its "
+            f"{checkpoint.name} is another file: it has no {error.args[0]} among its "
             f"{len(checkpoint.tensors)} keys (first: {first}). Expected {expected}."
         ) from error
-    return fill(network, tensors, Path(path).name, expected, device=device, dtype=dtype)
+    except ValueError as error:
+        raise WeightsError(
+            f"{checkpoint.name} has shapes that make no such network ({error}). "
+            f"Expected {expected}."
+        ) from error
+    return fill(network, tensors, checkpoint.name, expected, device=device, dtype=dtype)
 
 
 def fill(

@@ -179,7 +179,7 @@ def test_spatial_transformer(golden):
     close(block.ff(golden["in.ff_wide"], cond), golden["out.ff_wide"], TOLERANCE)
 
 
-def temporal_of(golden, channels: int, motion: dict, groups: int):
+def temporal_of(weights: dict, channels: int, motion: dict, groups: int):
     kinds = motion["attention_block_types"]
     assert set(kinds) == {"Temporal_Self"}
     length = motion["temporal_position_encoding_max_len"]
@@ -193,7 +193,6 @@ def temporal_of(golden, channels: int, motion: dict, groups: int):
     )
     stage = Temporal(channels, params)
     fresh = {key: value.clone() for key, value in stage.state_dict().items()}
-    weights = golden.weights()
     for key in weights:  # a table can be made as well as read
         if key.endswith("pos_encoder.pe"):
             close(fresh[key], weights[key], 1e-5)
@@ -204,7 +203,10 @@ def temporal_of(golden, channels: int, motion: dict, groups: int):
 def test_motion_module(golden):
     config = golden.config
     stage = temporal_of(
-        golden, config["in_channels"], config["motion_module_kwargs"], config["norm_num_groups"]
+        golden.weights(),
+        config["in_channels"],
+        config["motion_module_kwargs"],
+        config["norm_num_groups"],
     )
     for match, expected in golden.outputs(r"hidden_states(_small|_first(\d+)frames|)"):
         x = golden["in.hidden_states" + ("_small" if match[1] == "_small" else "")]

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...errors import WeightsError
 from ...nn.blocks import Layer
 from ...nn.stages import Cross, FeedForward, ResBlock, SelfAttention, Spatial
 from ...nn.temporal import Temporal, TemporalParams
 from ...nn.unet import Site, UNet, UNetParams
 from ...nn.weights import Checkpoint, load, numbers
-from .spec import AUDIO, EXPECTED, GROUPS, HEADS, NORM_EPS, TEMPORAL_HEADS
+from .spec import AUDIO, CHANNELS, EXPECTED, GROUPS, HEADS, NORM_EPS, TEMPORAL_HEADS
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,14 @@ def load_unet(
     """The network in a published file; WeightsError if it is not one."""
 
     def make(checkpoint: Checkpoint) -> UNet:
-        return build(recognise(checkpoint.tensors))
+        params = recognise(checkpoint.tensors)
+        channels = params.unet.in_channels
+        if channels != CHANNELS or params.audio is None:
+            hears = "hears no audio" if params.audio is None else "hears audio"
+            raise WeightsError(
+                f"{checkpoint.name} is another network of this kind: it takes {channels} channels "
+                f"instead of {CHANNELS} and {hears}. Expected {EXPECTED}."
+            )
+        return build(params)
 
     return load(path, make, expected=EXPECTED, device=device, dtype=dtype)
