@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .engines.registry import engine
 from .errors import InputError
 from .face.find import find_faces, pick
 from .face.geometry import Face, from_points
+from .face.tracks import FaceTrack, FollowedFace, GivenFaces, StillFace
 from .media.frames import FrameSource
 from .media.sound import Sound
 from .timeline import Timeline
@@ -23,6 +24,7 @@ class Animation:
     engine: its name.   face: the one to move; None = find it.
     index, point: which of several faces, by number or by a point in it.
     mouth, eyes: the user's own points, in pixels of the fitted picture; they win over finding.
+    landmarks: all faces of each frame, found by somebody else; they win over finding too.
     seed: of what is left to chance.   strength: 0 to 2 of mouth, head, blink and expression.
     """
 
@@ -32,6 +34,7 @@ class Animation:
     point: tuple[float, float] | None = None
     mouth: tuple[float, float, float] | None = None
     eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
+    landmarks: Sequence[Sequence[Face]] | None = None
     seed: int = 0
     strength: Mapping[str, float] = field(default_factory=dict)
 
@@ -44,7 +47,41 @@ class Animation:
             return from_points(size, mouth=self.mouth, eyes=self.eyes)
         if self.eyes is not None:
             raise InputError("Eyes alone do not say where the mouth is. Give the mouth too.")
-        return pick(find_faces(rgb), self.index, self.point)
+        found = find_faces(rgb) if self.landmarks is None else self._first_landmarks()
+        return pick(found, self.index, self.point)
+
+    def _first_landmarks(self) -> Sequence[Face]:
+        """The faces of the first frame that has any."""
+        return next((faces for faces in self.landmarks or () if faces), ())
+
+    def located(self, source: FrameSource) -> Animation:
+        """The same, with the face of the source's first frame. Raises FaceError."""
+        return replace(self, face=self.face_in(source.read(0, 1)[0, ..., :3]))
+
+    def faces(self, source: FrameSource) -> FaceTrack:
+        """The face in every frame of a source. Raises FaceError."""
+        first = self.face_in(source.read(0, 1)[0, ..., :3])
+        if source.n_frames == 1:
+            return StillFace(first)
+        if self.landmarks is not None:
+            return GivenFaces(source, self.landmarks, first)
+        return FollowedFace(source, first)
+
+
+def parse_which(text: str) -> tuple[int | None, tuple[float, float] | None]:
+    """``""``, ``"1"`` or ``"x,y"`` as the index and the point of a face. Raises InputError."""
+    text = text.strip()
+    if not text:
+        return None, None
+    if text.isdecimal():
+        return int(text), None
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"Face {text!r} is neither a number, such as 1, nor a point in it, such as 320,200."
+        ) from None
+    return None, (x, y)
 
 
 def animated(
@@ -53,7 +90,6 @@ def animated(
     """The source with a face that speaks. Raises FaceError and InputError."""
     if sound is None:
         raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-    face = how.face_in(source.read(0, 1)[0, ..., :3])
     return engine(how.engine).animate(
-        source, face, sound, timeline, seed=how.seed, strength=how.strength
+        source, how.faces(source), sound, timeline, seed=how.seed, strength=how.strength
     )

@@ -135,8 +135,9 @@ def _add_probe(commands: Any) -> None:
 def _add_demo(commands: Any) -> None:
     p = commands.add_parser(
         "demo",
-        help="make a video from nothing, to see that all works",
-        description="Draw a picture, synthesise a speech-like sound, and make them one video.",
+        help="make a talking video from nothing, to see that all works",
+        description="Draw a portrait, synthesise a speech-like sound, and let the one speak with "
+        "the other.",
     )
     p.add_argument("output", metavar="OUT.mp4")
     p.add_argument("--seconds", type=float, default=6.0, help="duration (6)")
@@ -193,6 +194,7 @@ def job_of(args: argparse.Namespace) -> Job:
 
 
 def _demo(args: argparse.Namespace) -> None:
+    from .animation import Animation
     from .demo import demo_picture, demo_speech
     from .media.encoding import preset_for
     from .media.picture import Picture
@@ -205,6 +207,7 @@ def _demo(args: argparse.Namespace) -> None:
     job = Job(
         picture=Picture(demo_picture(768), source="demo"),
         sound=ArraySound(demo_speech(args.seconds, rate), rate),
+        animation=Animation(),
         encoding=preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate),
     )
     run_job(job, args)

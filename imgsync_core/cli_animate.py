@@ -56,7 +56,10 @@ def _add_animate(commands: Any) -> None:
     face = p.add_argument_group("face")
     face.add_argument("--engine", choices=_ENGINES, default="built-in", help="(built-in)")
     face.add_argument(
-        "--face", metavar="INDEX|X,Y", help="which of several: number or a point in it"
+        "--face",
+        default="",
+        metavar="INDEX|X,Y",
+        help="which of several: number or a point in it (the largest)",
     )
     face.add_argument("--mouth", metavar="X,Y,W", help="middle and width of the mouth, in pixels")
     face.add_argument("--eyes", metavar="X1,Y1,X2,Y2", help="middle of both eyes, in pixels")
@@ -71,10 +74,10 @@ def _add_animate(commands: Any) -> None:
 
 
 def _animate(args: argparse.Namespace) -> None:
-    from .animation import Animation
+    from .animation import Animation, parse_which
     from .cli import job_of, run_job
 
-    index, point = _which(args.face)
+    index, point = parse_which(args.face)
     mouth = _numbers("--mouth", args.mouth, 3)
     eyes = _numbers("--eyes", args.eyes, 4)
     how = Animation(
@@ -128,15 +131,6 @@ def _target(args: argparse.Namespace) -> Path:
     path = Path(args.output)
     check_target(path, args.overwrite)
     return path
-
-
-def _which(text: str | None) -> tuple[int | None, tuple[float, float] | None]:
-    if text is None:
-        return None, None
-    if text.isdecimal():
-        return int(text), None
-    x, y = _numbers("--face", text, 2) or (0.0, 0.0)
-    return None, (x, y)
 
 
 def _numbers(option: str, text: str | None, n: int) -> tuple[float, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
 from .load_portrait import LoadPortrait
@@ -12,4 +13,4 @@ from .mux_video import MuxVideo
 
 class ImgSyncExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [LoadPortrait, AudioDuration, ExtendFrames, MuxVideo]
+        return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

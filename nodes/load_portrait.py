@@ -8,10 +8,20 @@ import numpy as np
 import torch
 from comfy_api.latest import io
 
+from ..imgsync_core.errors import FaceError
+from ..imgsync_core.face.geometry import Face
+from ..imgsync_core.face.points import AUTOMATIC, parse_points
+from ..imgsync_core.face.view import view_around
 from ..imgsync_core.media.fit import BLUR, MODES, Fit
-from ..imgsync_core.media.picture import Picture, load_picture, parse_color
+from ..imgsync_core.media.picture import RGB, Picture, load_picture, parse_color
 from . import host
-from .sockets import to_image
+from .sockets import FaceSocket, NoFace, to_image
+
+AROUND_FACE = "face"
+NO_FACE = (
+    "No face found in the picture: give points in Load Portrait, or use Extend Frames, "
+    "which needs none."
+)
 
 
 class LoadPortrait(io.ComfyNode):
@@ -33,10 +43,10 @@ class LoadPortrait(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "fit",
-                    options=list(MODES),
+                    options=[*MODES, AROUND_FACE],
                     default="keep",
                     tooltip="How width and height are reached: keep the shape and fit inside, "
-                    "crop what stands out, pad with the background, or stretch.",
+                    "crop what stands out, pad with the background, stretch, or crop to the face.",
                 ),
                 io.Int.Input(
                     "width",
@@ -66,6 +76,13 @@ class LoadPortrait(io.ComfyNode):
                     tooltip="Under transparent parts and in the padding: a colour such as white "
                     "or #20a0ff, or blur for the picture itself, blurred.",
                 ),
+                io.String.Input(
+                    "face_points",
+                    optional=True,
+                    default="",
+                    tooltip="Where the face is, as JSON; empty = found by itself. The editor below "
+                    "writes it, the help page explains it.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The fitted picture."),
@@ -75,20 +92,31 @@ class LoadPortrait(io.ComfyNode):
                 ),
                 io.Int.Output(display_name="width", tooltip="Width of the fitted picture."),
                 io.Int.Output(display_name="height", tooltip="Height of the fitted picture."),
+                FaceSocket.Output(
+                    display_name="face",
+                    tooltip="The face in the fitted picture. Where none is found, only the node "
+                    "that needs it fails.",
+                ),
             ],
         )
 
     @classmethod
     def execute(
-        cls, image: str, fit: str, width: int, height: int, multiple_of: int, background: str
-    ) -> io.NodeOutput:
+        cls, image: str, fit: str, width: int, height: int, multiple_of: int, background: str,
+        face_points: str = "",
+    ) -> io.NodeOutput:  # fmt: skip
         picture = load_picture(host.input_path(image))
-        rgb, mask = _fitted(picture, fit, width, height, multiple_of, background)
+        face = _face(picture, face_points)
+        blur = background.strip().lower() == BLUR
+        color = (0, 0, 0) if blur else parse_color(background)
+        how = _fit(fit, (width, height), multiple_of, BLUR if blur else color, face, picture.size)
+        rgb, mask = _fitted(picture, how, color)
         return io.NodeOutput(
             host.on_intermediate_device(to_image(rgb[None])),
             host.on_intermediate_device(mask[None]),
             rgb.shape[1],
             rgb.shape[0],
+            _moved(face, how, picture.size),
         )
 
     @classmethod
@@ -96,19 +124,49 @@ class LoadPortrait(io.ComfyNode):
         return host.stamp(host.input_path(image))
 
     @classmethod
-    def validate_inputs(cls, image: str) -> bool | str:
+    def validate_inputs(cls, image: str, face_points: str | None = "") -> bool | str:
         if not host.in_input_folder(image):
             return f"{image} is not in the input folder. Upload it or choose another picture."
+        try:
+            parse_points(face_points or "")
+        except FaceError as e:
+            return str(e)
         return True
 
 
-def _fitted(
-    picture: Picture, mode: Any, width: int, height: int, multiple: int, background: str
-) -> tuple[np.ndarray, torch.Tensor]:
+def _face(picture: Picture, face_points: str) -> Face | NoFace:
+    """The face in the whole picture; a FaceError only for points that make none."""
+    points = parse_points(face_points)
+    try:
+        return points.face_in(picture.over((0, 0, 0)))
+    except FaceError:
+        if points is not AUTOMATIC:
+            raise
+        return NoFace(NO_FACE)
+
+
+def _fit(
+    mode: Any, asked: tuple[int, int], multiple: int, background: Any, face: Face | NoFace,
+    size: tuple[int, int],
+) -> Fit:  # fmt: skip
+    if mode != AROUND_FACE:
+        return Fit(mode, *asked, multiple, background)
+    if isinstance(face, NoFace):
+        raise FaceError(face.why)
+    view = view_around(face, size, asked if all(asked) else (1, 1))
+    return Fit("crop", *asked, multiple, background, view)
+
+
+def _moved(face: Face | NoFace, fit: Fit, size: tuple[int, int]) -> Face | NoFace:
+    """The face in pixels of the fitted picture."""
+    if isinstance(face, NoFace):
+        return face
+    way = fit.mapping(*size)
+    return face.scaled(way.sx, way.sy).moved(way.dx, way.dy)
+
+
+def _fitted(picture: Picture, fit: Fit, color: RGB) -> tuple[np.ndarray, torch.Tensor]:
     """uint8 (h, w, 3) over the background, and the mask (h, w), 1 = transparent."""
-    blur = background.strip().lower() == BLUR
-    color = (0, 0, 0) if blur else parse_color(background)
-    fit = Fit(mode, width, height, multiple, BLUR if blur else color)
     if picture.alpha is None:
         rgb = fit.apply(picture.rgb)
         return rgb, torch.zeros(rgb.shape[:2])

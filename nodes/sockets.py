@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import Input
+from comfy_api.latest import Input, io
 
-from ..imgsync_core.errors import InputError, PictureError, SoundError
+from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
+from ..imgsync_core.face.geometry import Face
 from ..imgsync_core.media.frames import FrameSource, Held
 from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
 from ..imgsync_core.media.video import VideoFrames
 from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
+
+FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside it, or NoFace
+LandmarksSocket = io.Custom("FACE_LANDMARKS")  # of core's MediaPipe nodes, after 0.22
+
+
+@dataclass(frozen=True)
+class NoFace:
+    """What stands for the face where none was found: only who needs the face fails."""
+
+    why: str
+
+
+def face_of(value: Any) -> Face | None:
+    """The face of an IMGSYNC_FACE; None where nothing is connected. Raises FaceError for NoFace."""
+    if value is None or isinstance(value, Face):
+        return value
+    if isinstance(value, NoFace):
+        raise FaceError(value.why)
+    raise FaceError(f"A face of Load Portrait is needed here, not {type(value).__name__}.")
 
 
 class TensorFrames(FrameSource):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..face.geometry import Face
+from ..face.tracks import FaceTrack
 from ..media.frames import FrameSource
 from ..media.sound import Sound
 from ..timeline import Timeline
@@ -35,7 +35,7 @@ class Engine(ABC):
     def animate(
         self,
         source: FrameSource,
-        face: Face,
+        faces: FaceTrack,
         sound: Sound,
         timeline: Timeline,
         *,
@@ -44,6 +44,7 @@ class Engine(ABC):
     ) -> FrameSource:
         """Frames as long as the timeline, made when they are read.
 
+        source: one frame, or as many as the timeline has.   faces: the face to move in each.
         seed: of what is left to chance.
         strength: 0 to 2 for each kind of motion; 1 for those not named.
         """

@@ -239,19 +239,18 @@ def from_points(
     eyes: the two eye centres, left first, or None: put where eyes usually are
     """
     corners, line = _mouth_points(mouth)
-    _inside(size, mouth_corner=corners[0], other_mouth_corner=corners[1])
-    across = corners[1] - corners[0]
-    if across[0] <= 0:
-        raise FaceError(
-            "The mouth's corners are crossed: give the one on the left of the picture first."
-        )
+    inside(size, mouth_corner=corners[0], other_mouth_corner=corners[1])
     if eyes is None:
+        in_order(corners)
+        across = corners[1] - corners[0]
         iod = float(np.hypot(*across)) / (2 * MOUTH_HALF)
         along = across / np.hypot(*across) * iod
         up = line - MOUTH_DOWN * np.array([-along[1], along[0]])
         centres = np.stack([up - along / 2, up + along / 2])
     else:
-        centres = _eye_points(size, eyes, line)
+        centres = _eye_points(eyes)
+        inside(size, left_eye=centres[0], right_eye=centres[1])
+        in_order(corners, centres)
     return with_mouth(average(centres, "points", confidence=1.0), corners, line)
 
 
@@ -271,26 +270,34 @@ def _mouth_points(mouth: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([[x - width / 2, y], [x + width / 2, y]]), np.array([x, y])
 
 
-def _eye_points(size: tuple[int, int], eyes: Sequence[Point], line: np.ndarray) -> np.ndarray:
+def _eye_points(eyes: Sequence[Point]) -> np.ndarray:
     try:
         centres = np.array(eyes, float)
     except (TypeError, ValueError):
         centres = np.zeros(0)
     if centres.shape != (2, 2) or not np.isfinite(centres).all():
         raise FaceError("Eyes are two points x, y and x, y, in pixels.")
-    _inside(size, left_eye=centres[0], right_eye=centres[1])
-    if centres[1, 0] <= centres[0, 0]:
-        raise FaceError(
-            "The eyes are crossed: give the one on the left of the picture first, then the other."
-        )
-    if Frame.of(centres).into(line)[1] < 0.2:
-        raise FaceError(
-            "The mouth is not below the eyes. Check the points, or turn the picture upright."
-        )
     return centres
 
 
-def _inside(size: tuple[int, int], **points: np.ndarray) -> None:
+def in_order(corners: np.ndarray, eyes: np.ndarray | None = None) -> None:
+    """FaceError unless left comes first and the mouth, (2, 2) px, is below the eyes, (2, 2) px."""
+    if eyes is not None and eyes[1, 0] <= eyes[0, 0]:
+        raise FaceError(
+            "The eyes are crossed: give the one on the left of the picture first, then the other."
+        )
+    if corners[1, 0] <= corners[0, 0]:
+        raise FaceError(
+            "The mouth's corners are crossed: give the one on the left of the picture first."
+        )
+    if eyes is not None and Frame.of(eyes).into(corners.mean(0))[1] < 0.2:
+        raise FaceError(
+            "The mouth is not below the eyes. Check the points, or turn the picture upright."
+        )
+
+
+def inside(size: tuple[int, int], **points: np.ndarray) -> None:
+    """FaceError for a point, (2,) px, outside of a picture of `size` (width, height) px."""
     for name, (x, y) in points.items():
         if not (0 <= x <= size[0] and 0 <= y <= size[1]):
             raise FaceError(

@@ -16,6 +16,29 @@ MODES: tuple[Mode, ...] = ("keep", "crop", "pad", "stretch")
 BLUR = "blur"
 
 
+View = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Pixels of a picture to pixels of the fitted one: x * sx + dx, y * sy + dy."""
+
+    sx: float
+    sy: float
+    dx: float
+    dy: float
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A box of the picture, drawn ``inner`` px large at ``at`` px."""
+
+    box: Box
+    inner: tuple[int, int]
+    at: tuple[int, int] = (0, 0)
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a picture gets its size.
@@ -26,6 +49,7 @@ class Fit:
     multiple_of: width and height become multiples of this; what is over is cut at the edges
         (``pad``: filled up).
     background: colour of the padding, or ``"blur"`` for the picture itself, blurred.
+    view: the part of the picture to use, x, y, width, height in px; None = all of it.
     """
 
     mode: Mode = "keep"
@@ -33,19 +57,23 @@ class Fit:
     height: int = 0
     multiple_of: int = 1
     background: RGB | Literal["blur"] = (0, 0, 0)
+    view: View | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise PictureError(f"Fit {self.mode!r} is not known. Use {', '.join(MODES)}.")
         if min(self.width, self.height) < 0 or self.multiple_of < 1:
             raise PictureError("Width and height start at 0, multiples at 1.")
+        if self.view and (min(self.view) < 0 or min(self.view[2:]) < 1):
+            raise PictureError(f"The view {self.view} is outside the picture, or empty.")
 
     @property
     def is_identity(self) -> bool:
-        return self.width == self.height == 0 and self.multiple_of == 1
+        return self.width == self.height == 0 and self.multiple_of == 1 and self.view is None
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The size that a width x height picture gets."""
+        width, height = self._part(width, height)[2:]
         w, h = self._asked(width, height)
         if self.mode == "keep":
             w, h = _scaled(width, height, min(w / width, h / height))
@@ -58,6 +86,39 @@ class Fit:
             raise PictureError(f"{w}x{h} pixels are more than {MAX_PIXELS:,}. Ask for less.")
         return w, h
 
+    def mapping(self, width: int, height: int) -> Mapping:
+        """Where the points of a width x height picture come to lie in the fitted one."""
+        x, y, w, h = self._part(width, height)
+        place = self._place(w, h, self.size(width, height))
+        bx, by, bw, bh = place.box
+        sx, sy = place.inner[0] / bw, place.inner[1] / bh
+        return Mapping(sx, sy, place.at[0] - (x + bx) * sx, place.at[1] - (y + by) * sy)
+
+    def apply(self, frame: np.ndarray) -> np.ndarray:
+        """uint8 (h, w, c) -> uint8 of the fitted size, c = 3 or 4 as it came."""
+        size = self.size(frame.shape[1], frame.shape[0])
+        x, y, width, height = self._part(frame.shape[1], frame.shape[0])
+        if self.view:
+            frame = frame[y : y + height, x : x + width]
+        if size == (width, height):
+            return frame
+        image, place = _image(frame), self._place(width, height, size)
+        if self.mode != "pad":
+            return _array(_drawn(image, place))
+        if self.background == BLUR:
+            out = _blurred(image, size)
+        else:
+            out = Image.new(image.mode, size, _fill(self.background, image.mode))
+        out.paste(_drawn(image, place), place.at)
+        return _array(out)
+
+    def _part(self, width: int, height: int) -> View:
+        """The view, inside a width x height picture."""
+        x, y, w, h = self.view or (0, 0, width, height)
+        if x + w > width or y + h > height:
+            raise PictureError(f"The view {self.view} is outside the {width}x{height} picture.")
+        return x, y, w, h
+
     def _asked(self, width: int, height: int) -> tuple[int, int]:
         w, h = self.width, self.height
         if w and h:
@@ -68,34 +129,20 @@ class Fit:
             return max(1, round(width * h / height)), h
         return width, height
 
-    def apply(self, frame: np.ndarray) -> np.ndarray:
-        """uint8 (h, w, c) -> uint8 of the fitted size, c = 3 or 4 as it came."""
-        height, width = frame.shape[:2]
-        size = self.size(width, height)
-        if size == (width, height):
-            return frame
-        image = _image(frame)
-        if self.mode == "stretch":
-            out = image.resize(size, Image.Resampling.LANCZOS)
-        elif self.mode == "pad":
-            out = self._pad(image, size)
-        elif not (self.width or self.height) and size[0] <= width and size[1] <= height:
-            out = _middle(image, size)  # only a multiple was asked for: leave the pixels alone
-        else:
-            out = _cover(image, size)
-        return _array(out)
-
-    def _pad(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
-        scale = min(size[0] / image.width, size[1] / image.height)
-        if not (self.width or self.height):
-            scale = 1.0  # only a multiple was asked for: leave the pixels alone
-        inner = image.resize(_scaled(image.width, image.height, scale), Image.Resampling.LANCZOS)
-        if self.background == BLUR:
-            out = _blurred(image, size)
-        else:
-            out = Image.new(image.mode, size, _fill(self.background, image.mode))
-        out.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
-        return out
+    def _place(self, width: int, height: int, size: tuple[int, int]) -> _Place:
+        """Which part of the view is drawn, how large, and where."""
+        whole = (0.0, 0.0, float(width), float(height))
+        # nothing or only a multiple was asked for: leave the pixels alone
+        alone = not (self.width or self.height)
+        if self.mode == "stretch" or size == (width, height):
+            return _Place(whole, size)
+        if self.mode == "pad":
+            scale = 1.0 if alone else min(size[0] / width, size[1] / height)
+            inner = _scaled(width, height, scale)
+            return _Place(whole, inner, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+        if alone and size[0] <= width and size[1] <= height:
+            return _Place(_middle(width, height, size), size)
+        return _Place(_cover(width, height, size), size)
 
 
 AS_IT_IS = Fit()
@@ -119,27 +166,34 @@ def _array(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGBA") if image.mode == "RGBa" else image)
 
 
-def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scale to cover ``size`` and cut the rest evenly, in one sub-pixel exact step."""
+def _drawn(image: Image.Image, place: _Place) -> Image.Image:
+    """The box of a picture at its size, in one sub-pixel exact step."""
+    x, y, w, h = place.box
+    if (w, h) == place.inner and x % 1 == y % 1 == 0:
+        return image.crop((int(x), int(y), int(x + w), int(y + h)))
+    return image.resize(place.inner, Image.Resampling.LANCZOS, box=(x, y, x + w, y + h))
+
+
+def _cover(width: int, height: int, size: tuple[int, int]) -> Box:
+    """The largest box of the shape of ``size`` in the middle of a picture."""
     w, h = size
-    scale = max(w / image.width, h / image.height)
+    scale = max(w / width, h / height)
     if scale == 1:
-        return _middle(image, size)
-    bw, bh = min(w / scale, image.width), min(h / scale, image.height)
-    x, y = (image.width - bw) / 2, (image.height - bh) / 2
-    return image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + bw, y + bh))
+        return _middle(width, height, size)
+    bw, bh = min(w / scale, width), min(h / scale, height)
+    return (width - bw) / 2, (height - bh) / 2, bw, bh
 
 
-def _middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The middle of a picture, cut out."""
-    x, y = (image.width - size[0]) // 2, (image.height - size[1]) // 2
-    return image.crop((x, y, x + size[0], y + size[1]))
+def _middle(width: int, height: int, size: tuple[int, int]) -> Box:
+    """The whole pixels in the middle of a picture."""
+    w, h = size
+    return float((width - w) // 2), float((height - h) // 2), float(w), float(h)
 
 
 def _blurred(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The picture itself filling ``size``, strongly blurred: done small, as nobody can tell."""
     small = (max(1, size[0] // 8), max(1, size[1] // 8))
-    cover = _cover(image, small)
+    cover = _drawn(image, _Place(_cover(image.width, image.height, small), small))
     return cover.filter(ImageFilter.GaussianBlur(max(small) / 24)).resize(
         size, Image.Resampling.BICUBIC
     )

@@ -13,6 +13,7 @@ from imgsync_core.engines.warp.performance import perform
 from imgsync_core.engines.warp.pose import COLUMNS
 from imgsync_core.errors import InputError
 from imgsync_core.face.find import find_faces
+from imgsync_core.face.tracks import FollowedFace, StillFace
 from imgsync_core.media.frames import ArrayFrames, StillFrames
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound
@@ -95,7 +96,12 @@ def test_a_seed_decides_everything():
 def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech):
     time = Timeline.of_sound(speech.shape[1], RATE, 25)
     frames = engine("built-in").animate(
-        StillFrames(Picture(picture)), face, ArraySound(speech, RATE), time, seed=1, strength={}
+        StillFrames(Picture(picture)),
+        StillFace(face),
+        ArraySound(speech, RATE),
+        time,
+        seed=1,
+        strength={},
     )
     assert frames.n_frames == 75 and frames.size == (256, 256)
     shown = frames.read(0, 75)
@@ -111,7 +117,12 @@ def test_strength_zero_is_the_picture(picture, face, speech):
     time = Timeline.of_sound(speech.shape[1], RATE, 25)
     still = dict.fromkeys(("mouth", "head", "blink", "expression"), 0.0)
     frames = engine("built-in").animate(
-        StillFrames(Picture(picture)), face, ArraySound(speech, RATE), time, seed=1, strength=still
+        StillFrames(Picture(picture)),
+        StillFace(face),
+        ArraySound(speech, RATE),
+        time,
+        seed=1,
+        strength=still,
     )
     assert (frames.read(0, 75) == picture).all()
 
@@ -119,9 +130,8 @@ def test_strength_zero_is_the_picture(picture, face, speech):
 def test_a_clip_is_followed(picture, face, speech):
     clip = ArrayFrames(np.stack([np.roll(picture, i, 1) for i in range(4)]), Fraction(25))
     time = Timeline.of_frames(4, 25, RATE, RATE // 10)
-    frames = engine("built-in").animate(
-        clip, face, ArraySound(speech[:, : RATE // 10], RATE), time, seed=1, strength={}
-    )
+    voice, follow = ArraySound(speech[:, : RATE // 10], RATE), FollowedFace(clip, face)
+    frames = engine("built-in").animate(clip, follow, voice, time, seed=1, strength={})
     assert frames.read(0, 4).shape == (4, 256, 256, 3)
 
 

@@ -64,7 +64,11 @@ class Pack:
 
     def core(self, name: str) -> ModuleType:
         """`imgsync_core.<name>` as the nodes see it: the library exists twice in this process."""
-        return importlib.import_module(f"{self.module}.imgsync_core.{name}")
+        return self.part(f"imgsync_core.{name}")
+
+    def part(self, name: str) -> ModuleType:
+        """A module of the pack, by its name in it."""
+        return importlib.import_module(f"{self.module}.{name}")
 
 
 async def _list_nodes(extension) -> list[type]:

@@ -1,9 +1,12 @@
 """The nodes, as ComfyUI runs them: sockets in, sockets and files out."""
 
+import importlib
 import io as stdlib_io
 import json
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,6 +15,7 @@ import torch
 from PIL import Image
 
 IDS = [
+    "ImgSyncAudioDrivenAnimate",
     "ImgSyncAudioDuration",
     "ImgSyncExtendFrames",
     "ImgSyncLoadPortrait",
@@ -110,6 +114,130 @@ def test_help_page(pack, node_id, request):
         assert f"`{port.id}`" in text, f"{page.name} does not explain {port.id}"
 
 
+# -- AudioDrivenAnimate --
+
+
+@pytest.fixture(scope="module")
+def portrait(pack):
+    return torch.from_numpy(pack.core("demo").demo_picture(192))[None].float() / 255
+
+
+@pytest.fixture(scope="module")
+def voice(pack):
+    samples = pack.core("demo").demo_speech(1.3, 16000)
+    return {"waveform": torch.from_numpy(samples)[None], "sample_rate": 16000}
+
+
+BUILT_IN = {"engine": "built-in", "mouth": 1.0, "head": 1.0, "blink": 1.0, "expression": 1.0}
+
+
+@pytest.fixture
+def animate(pack, run):
+    def call(source, audio, engine=BUILT_IN, fps=25.0, seed=0, **more):
+        node = pack.nodes["ImgSyncAudioDrivenAnimate"]
+        return run(node, source=source, audio=audio, engine=engine, fps=fps, seed=seed, **more)
+
+    return call
+
+
+def test_animate_speaks_and_holds_the_background(pack, animate, portrait, voice):
+    out = animate(portrait, voice)
+    video, face, curves = out.args
+    assert video.get_frame_count() == 33 and video.get_frame_rate() == 25
+    frames = video.get_components().images
+    lips = [int(v) for v in face.lip_line]
+    inside = frames[:, lips[1] : lips[1] + 8, lips[0] - 4 : lips[0] + 4]
+    assert (inside - inside[0]).abs().max() > 0.2
+    assert (frames[:, :20, :20] == portrait[:, :20, :20]).all()
+    assert curves.shape[0] == 1 and curves.shape[2] == 1024 and 0 < curves.std() < 1
+    assert len(out.ui.as_dict()["images"]) == 1
+
+
+def test_animate_the_same_seed_gives_the_same_file(animate, mux, portrait, voice):
+    names = []
+    for seed in (3, 3, 4):
+        video = animate(portrait, voice, seed=seed).args[0]
+        names.append(mux(video, prefix=f"s{len(names)}").args[1])
+    first, second, other = (Path(name).read_bytes() for name in names)
+    assert first == second != other
+    found = probe(names[0])
+    assert found["video"]["nb_frames"] == "33" and found["audio"]["sample_rate"] == "16000"
+
+
+def test_animate_strength_zero_is_the_picture(animate, portrait, voice):
+    engine = {**BUILT_IN, "mouth": 0.0, "head": 0.0, "blink": 0.0, "expression": 0.0}
+    frames = animate(portrait, voice, engine).args[0].get_components().images
+    assert (frames == portrait).all()
+
+
+@pytest.mark.parametrize(
+    ("length", "frames"), [("match audio", 33), ("longest", 40)], ids=["audio", "longest"]
+)
+def test_animate_a_clip(animate, portrait, voice, length, frames):
+    clip = torch.cat([portrait.roll(i % 8, 2) for i in range(40)])
+    video = animate(clip, voice, length=length).args[0]
+    assert video.get_frame_count() == frames
+
+
+def test_animate_a_clip_that_is_short(animate, portrait, voice):
+    clip = torch.cat([portrait, portrait.roll(4, 2)])
+    video = animate(clip, voice, clip="loop").args[0]
+    assert video.get_frame_count() == 33
+    frames = video.get_components().images
+    assert (frames[1, :, :8] == clip[1, :, :8]).all() and (frames[2, :8] == clip[0, :8]).all()
+
+
+def landmarks(size, faces):
+    """FACE_LANDMARKS as core makes them, of faces at (x, y) with eyes d apart."""
+    frames = []
+    for x, y, d in faces:
+        points = np.tile(np.float32([x, y + d]), (478, 1))
+        for ids, at in (((33, 133, 159, 145), -d / 2), ((362, 263, 386, 374), d / 2)):
+            for i, dx, dy in zip(ids, (-0.2, 0.2, 0, 0), (0, 0, -0.1, 0.1), strict=True):
+                points[i] = x + at + dx * d, y + dy * d
+        places = {61: (-0.4, 0.95), 291: (0.4, 0.95), 13: (0, 0.97), 14: (0, 0.98),
+                  0: (0, 0.88), 17: (0, 1.15), 152: (0, 1.6), 10: (0, -0.8), 234: (-1, 0.3),
+                  454: (1, 0.3), 105: (-0.5, -0.4), 52: (-0.5, -0.35), 334: (0.5, -0.4),
+                  282: (0.5, -0.35)}  # fmt: skip
+        for i, (u, v) in places.items():
+            points[i] = x + u * d, y + v * d
+        box = np.array([x - d, y - d, x + d, y + 1.7 * d], np.float32)
+        frames.append({"landmarks_xy": points, "bbox_xyxy": box})
+    return {"frames": [frames], "image_size": size, "connection_sets": {}}
+
+
+def test_animate_uses_landmarks_where_no_face_would_be_found(animate, voice):
+    grey = torch.full((1, 160, 160, 3), 0.5)
+    grey[:, 60:, :80] += torch.rand((1, 100, 80, 1)) * 0.1
+    with pytest.raises(Exception, match="No face"):
+        animate(grey, voice)
+    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 16)])
+    face = animate(grey, voice, landmarks=found).args[1]
+    assert np.allclose(face.eyes, [(60, 60), (100, 60)], atol=0.1) and face.source == "landmarks"
+    other = animate(grey, voice, landmarks=found, which_face="1").args[1]
+    assert np.allclose(other.eyes.mean(0), (30, 40), atol=0.1)
+    with pytest.raises(Exception, match="no face number 2"):
+        animate(grey, voice, landmarks=found, which_face="2")
+
+
+def test_animate_points_win_over_landmarks_and_landmarks_over_found(pack, animate, voice, portrait):
+    geometry, sockets = pack.core("face.geometry"), pack.part("nodes.sockets")
+    found = landmarks((192, 192), [(96, 80, 40)])
+    points = geometry.from_points((192, 192), mouth=(96, 130, 40), eyes=[(70, 90), (120, 90)])
+    own = animate(portrait, voice, face=points, landmarks=found).args[1]
+    assert own.eyes.tolist() == [[70, 90], [120, 90]]
+    for less in (replace(points, source="found"), sockets.NoFace("nothing there")):
+        face = animate(portrait, voice, face=less, landmarks=found).args[1]
+        assert np.allclose(face.eyes, [(76, 80), (116, 80)], atol=0.1)
+    with pytest.raises(Exception, match="nothing there"):
+        animate(portrait, voice, face=sockets.NoFace("nothing there"))
+
+
+def test_animate_refuses_what_is_no_face_number(animate, portrait, voice):
+    with pytest.raises(Exception, match="neither a number"):
+        animate(portrait, voice, which_face="left")
+
+
 # -- LoadPortrait --
 
 
@@ -119,7 +247,7 @@ def test_load_portrait_turns_and_measures(pack, run, comfy):
     exif = Image.Exif()
     exif[0x112] = 6  # "turn 90 degrees clockwise to see it"
     image.save(comfy.input / "a.png", exif=exif)
-    pixels, mask, width, height = load(pack, run, "a.png")
+    pixels, mask, width, height, _ = load(pack, run, "a.png")
     assert (width, height) == (30, 40) and pixels.shape == (1, 40, 30, 3)
     assert pixels.dtype == torch.float32 and mask.shape == (1, 40, 30) and not mask.any()
     assert pixels[0, 5, 5].tolist() == [0, 0, 1] and pixels[0, 35, 5].tolist() == [1, 0, 0]
@@ -137,7 +265,7 @@ def test_load_portrait_mask_has_the_size_of_the_picture(pack, run, comfy):
 
 def test_load_portrait_pads_with_blur(pack, run, comfy):
     Image.fromarray(np.full((30, 40, 3), 128, np.uint8)).save(comfy.input / "a.png")
-    pixels, *size = load(pack, run, "a.png", fit="pad", width=64, height=64, background="blur")
+    pixels, *size, _ = load(pack, run, "a.png", fit="pad", width=64, height=64, background="blur")
     assert size[1:] == [64, 64] and torch.all((pixels - 128 / 255).abs() < 0.01)
 
 
@@ -157,6 +285,95 @@ def test_load_portrait_notices_a_changed_file(pack, comfy):
     assert before != node.fingerprint_inputs(image="a.png", fit="keep")
     assert node.validate_inputs(image="a.png") is True
     assert "Upload" in node.validate_inputs(image="b.png")
+
+
+DRAWN = 300  # px of the drawn character, which has its lip line 61.5 % down
+
+
+@pytest.fixture
+def drawn(pack, comfy):
+    """The demo's character as a file, in the right two thirds of a wide picture."""
+    picture = np.full((DRAWN, 480, 3), 200, np.uint8)
+    picture[:, 180:] = pack.core("demo").demo_picture(DRAWN)
+    Image.fromarray(picture).save(comfy.input / "face.png")
+    return "face.png"
+
+
+def test_load_portrait_finds_the_face(pack, run, drawn):
+    *_, face = load(pack, run, drawn)
+    assert type(face) is pack.core("face.geometry").Face and face.source == "found"
+    assert face.lip_line == pytest.approx([180 + 150, 0.615 * DRAWN], abs=0.02 * DRAWN)
+
+
+@pytest.mark.parametrize(
+    ("options", "to"),
+    [
+        ({"width": 240}, lambda p: p / 2),
+        ({"fit": "crop", "width": 300, "height": 300}, lambda p: p - [90, 0]),
+        ({"fit": "pad", "width": 480, "height": 480}, lambda p: p + np.array([0, 90])),
+        ({"fit": "stretch", "width": 960, "height": 300}, lambda p: p * [2, 1]),
+        ({"multiple_of": 64}, lambda p: p - [16, 22]),
+    ],
+)
+def test_load_portrait_takes_the_face_through_the_fit(pack, run, drawn, options, to):
+    plain, fitted = load(pack, run, drawn)[4], load(pack, run, drawn, **options)[4]
+    for name in ("eyes", "mouth", "chin", "lip_top"):
+        assert getattr(fitted, name) == pytest.approx(to(getattr(plain, name)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("width", "height"), [(256, 256), (128, 256), (0, 0), (200, 0)])
+def test_load_portrait_crops_to_the_face(pack, run, drawn, width, height):
+    pixels, mask, *size, face = load(
+        pack, run, drawn, fit="face", width=width, height=height, multiple_of=2
+    )
+    assert pixels.shape[1:3] == mask.shape[1:] == (size[1], size[0])
+    if width and height:
+        assert size == [width, height]
+    assert face.oval[0] == pytest.approx(size[0] / 2, abs=2)  # in the middle
+    assert 0.3 < 2 * face.oval[3] / size[1] < 0.7  # and not too near
+    found = pack.core("face.find").find_faces((pixels[0].numpy() * 255).round().astype(np.uint8))
+    assert found[0].mouth == pytest.approx(face.mouth, abs=0.12 * face.iod)
+
+
+def test_load_portrait_takes_points(pack, run, drawn):
+    points = {"mouth_left": [305, 190], "mouth_right": [350, 188], "chin": [330, 222]}
+    text = json.dumps({"version": 1, "size": [480, DRAWN], "points": points})
+    face = load(pack, run, drawn, face_points=text, fit="crop", width=600, height=600)[4]
+    assert face.mouth == pytest.approx((np.array([[305, 190], [350, 188]]) - [90, 0]) * 2)
+    assert face.chin == pytest.approx([480, 444]) and face.source == "points"
+
+
+def test_load_portrait_without_a_face_fails_only_who_needs_one(pack, run, comfy):
+    Image.fromarray(np.full((90, 120, 3), 128, np.uint8)).save(comfy.input / "a.png")
+    pixels, *_, none = load(pack, run, "a.png")
+    assert pixels.shape == (1, 90, 120, 3)
+    sockets = importlib.import_module(f"{pack.module}.nodes.sockets")
+    with pytest.raises(Exception, match=r"No face found.* give points"):
+        sockets.face_of(none)
+    assert sockets.face_of(None) is None
+    with pytest.raises(Exception, match="not str"):
+        sockets.face_of("face")
+    with pytest.raises(Exception, match="No face found"):
+        load(pack, run, "a.png", fit="face")
+    mouth = {"mouth_left": [40, 60], "mouth_right": [80, 60]}
+    text = json.dumps({"version": 1, "points": mouth})
+    face = load(pack, run, "a.png", fit="face", width=64, height=64, face_points=text)[4]
+    assert sockets.face_of(face) is face and 0 < face.mouth[0, 0] < face.mouth[1, 0] < 64
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [('{"version": 9}', "version 9"), ("{", "not JSON"), ('{"version": 1, "face": 3}', "number 3")],
+)
+def test_load_portrait_refuses_points(pack, run, drawn, text, words):
+    with pytest.raises(Exception, match=words):
+        load(pack, run, drawn, face_points=text)
+    answer = pack.nodes["ImgSyncLoadPortrait"].validate_inputs(image=drawn, face_points=text)
+    assert answer is True if "face" in text else words in answer
+
+
+def test_load_portrait_reads_linked_points_when_it_runs(pack, drawn):
+    assert pack.nodes["ImgSyncLoadPortrait"].validate_inputs(image=drawn, face_points=None) is True
 
 
 # -- AudioDuration --

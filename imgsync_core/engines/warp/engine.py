@@ -7,8 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ...face.find import track
-from ...face.geometry import Face
+from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource
 from ...media.sound import Sound
 from ...timeline import Timeline
@@ -27,7 +26,7 @@ class WarpEngine(Engine):
     def animate(
         self,
         source: FrameSource,
-        face: Face,
+        faces: FaceTrack,
         sound: Sound,
         timeline: Timeline,
         *,
@@ -37,7 +36,7 @@ class WarpEngine(Engine):
         """seed: of head and blinks; the same seed gives the same frames."""
         poses = Performance(sound, timeline, seed)
         kind = _Speaking if source.n_frames == 1 else _Following
-        return kind(source, timeline, poses, face, Strength(**strength))
+        return kind(source, timeline, poses, faces, Strength(**strength))
 
 
 class Performance:
@@ -63,13 +62,13 @@ class _Animated(FrameSource):
         source: FrameSource,
         timeline: Timeline,
         poses: Performance,
-        face: Face,
+        faces: FaceTrack,
         strength: Strength,
     ) -> None:
         self.source, self.poses = source, poses
         self.size, self.channels = source.size, source.channels
         self.fps, self.n_frames = timeline.fps, timeline.n_frames
-        self._face, self._strength = face, strength
+        self._faces, self._strength = faces, strength
 
     def _with_alpha(self, rgb: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         if self.channels == 3:
@@ -88,33 +87,30 @@ class _Speaking(_Animated):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         picture = self.source.read(0, 1)
+        poses = self.poses.poses()[start:stop]
         if self._renderer is None:
-            self._renderer = Renderer(picture[0, ..., :3], self._face, strength=self._strength)
-        rgb = self._renderer.render(self.poses.poses()[start:stop])
-        return self._with_alpha(rgb, picture)
+            face = self._faces.at(0)
+            if face is None:
+                return np.broadcast_to(picture, (len(poses), *picture.shape[1:]))
+            self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
+        return self._with_alpha(self._renderer.render(poses), picture)
 
 
 class _Following(_Animated):
     """A clip whose face is followed from frame to frame and speaks over what it does."""
 
-    _faces: list[Face] | None = None
-
     def read(self, start: int, stop: int) -> np.ndarray:
-        stop = min(stop, self.n_frames)
-        pictures = self.source.read(start, stop)
-        poses = self.poses.poses()[start:stop].copy()
+        pictures = self.source.read(start, min(stop, self.n_frames))
+        poses = self.poses.poses()[start : start + len(pictures)].copy()
         poses[:, 5:] = 0  # the clip has its own lids and head
         frames = [
-            Renderer(picture[..., :3], self._face_at(start + i), strength=self._strength).render(
-                poses[i : i + 1]
-            )[0]
-            for i, picture in enumerate(pictures)
-        ]  # fmt: skip
+            self._spoken(picture[..., :3], start + i, pose)
+            for i, (picture, pose) in enumerate(zip(pictures, poses, strict=True))
+        ]
         return self._with_alpha(np.stack(frames), pictures)
 
-    def _face_at(self, index: int) -> Face:
-        if self._faces is None:
-            frames = (self.source.read(i, i + 1)[0, ..., :3] for i in range(self.source.n_frames))
-            followed = track(frames, self._face)
-            self._faces = [face or self._face for face in followed]
-        return self._faces[min(index, len(self._faces) - 1)]
+    def _spoken(self, picture: np.ndarray, index: int, pose: np.ndarray) -> np.ndarray:
+        face = self._faces.at(index)
+        if face is None or not pose.any():
+            return picture
+        return Renderer(picture, face, strength=self._strength).render(pose[None])[0]

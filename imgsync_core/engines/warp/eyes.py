@@ -164,8 +164,8 @@ class Eye:
         shadow = torch.exp(-((v - edge).clip(min=0) / 0.16)) * (1 - _ease((v - bottom) / 0.1))
         shadow = 1.0 - 0.30 * start * torch.where(v > edge, shadow, 0.0) * (u.abs() < 1)
         result = torch.lerp(frame * shadow, skin, (upper + under).clip(max=1) * cover)
-        thin = 0.040 + 0.030 * (1 - u * u).clip(0, 1)
-        line = torch.exp(-(((v - edge + 0.02) / thin) ** 2)) * (1 - _ease((u.abs() - 0.86) / 0.22))
+        thin = 0.045 + 0.035 * (1 - u * u).clip(0, 1)
+        line = torch.exp(-(((v - edge + 0.02) / thin) ** 2)) * (1 - _ease((u.abs() - 0.98) / 0.26))
         return torch.lerp(result, self.lash[:, None, None].expand_as(result), 0.80 * start * line)
 
     def _sample(self, lid_x: Tensor, lid_y: Tensor, x: Tensor, y: Tensor):

@@ -1,0 +1,34 @@
+"""The picture of what a voice makes a face do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...media.chart import Lane, draw_chart
+from ...media.sound import Sound
+from ...timeline import Timeline
+from .performance import perform
+from .pose import COLUMNS
+from .voice import whole
+
+MOUTH, LIPS, BLINK, HEAD = (255, 122, 122), (255, 196, 92), (122, 226, 160), (186, 158, 255)
+
+
+def draw_curves(sound: Sound, timeline: Timeline, seed: int) -> np.ndarray:
+    """Waveform, mouth, blinks and head over the time of a timeline: uint8 (h, 1024, 3).
+
+    Shaded where nobody speaks.
+    """
+    table = whole(sound)
+    poses = perform(table, timeline.fps, timeline.n_frames, seed)
+    column = {name: poses[:, i] for i, name in enumerate(COLUMNS)}
+    lanes = [
+        Lane("opening", column["open"] * (1 - column["close"]), MOUTH),
+        Lane("width", column["spread"] - column["round"], LIPS, -1, 1),
+        Lane("blink", column["blink"], BLINK),
+        Lane("head", column["yaw"], HEAD, -6, 6),
+    ]
+    spoken = np.zeros(max(1, round(float(timeline.duration) * 50)), bool)
+    voiced = table[: len(spoken), 5] > 0.5
+    spoken[: len(voiced)] = voiced
+    return draw_chart(sound, float(timeline.duration), lanes, ~spoken)

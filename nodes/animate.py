@@ -1,0 +1,161 @@
+"""AudioDrivenAnimate: the face in a picture or a clip speaks, as a VIDEO not yet drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from comfy_api.latest import io, ui
+
+from ..imgsync_core.animation import Animation, animated, parse_which
+from ..imgsync_core.engines.warp.chart import draw_curves
+from ..imgsync_core.face.landmarks import from_landmarks
+from ..imgsync_core.media.extend import Extension, extend
+from ..imgsync_core.media.frames import FrameSource
+from ..imgsync_core.media.sound import Sound
+from ..imgsync_core.timeline import Timeline
+from . import host
+from .sockets import FaceSocket, LandmarksSocket, face_of, frames_of, sound_of, to_image
+from .video import LazyVideo
+
+CLIP_MODES = ("ping-pong", "loop", "hold")
+LENGTHS = ("match audio", "longest")
+
+
+def _strength(name: str, tooltip: str) -> Any:
+    return io.Float.Input(
+        name, default=1.0, min=0.0, max=2.0, step=0.05,
+        display_mode=io.NumberDisplay.slider, tooltip=f"{tooltip} 1 is natural, 0 is none.",
+    )  # fmt: skip
+
+
+def _engine_input() -> Any:
+    built_in = [
+        _strength("mouth", "How far the mouth moves."),
+        _strength("head", "How far the head moves."),
+        _strength("blink", "How far the lids close in a blink."),
+        _strength("expression", "How far the brows move."),
+    ]
+    return io.DynamicCombo.Input(
+        "engine",
+        options=[io.DynamicCombo.Option("built-in", built_in)],
+        tooltip="What moves the face. built-in needs no download and no GPU.",
+    )
+
+
+class AudioDrivenAnimate(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ImgSyncAudioDrivenAnimate",
+            display_name="Audio Driven Animate",
+            category="video/imgsync",
+            description="Let the face in a picture or a clip speak with a voice. The VIDEO takes "
+            "no memory: frames are made when it is saved.",
+            search_aliases=["talking head", "lip sync", "portrait", "speak", "imgsync"],
+            inputs=[
+                io.MultiType.Input(
+                    "source",
+                    types=[io.Image, io.Video],
+                    tooltip="A picture with a face, a batch of frames, or a video.",
+                ),
+                io.Audio.Input("audio", tooltip="The voice. It goes into the VIDEO as it is."),
+                FaceSocket.Input(
+                    "face",
+                    optional=True,
+                    tooltip="The face to move, from Load Portrait. Without it the face is found.",
+                ),
+                LandmarksSocket.Input(
+                    "landmarks",
+                    optional=True,
+                    tooltip="Faces found by Detect Face Landmarks (MediaPipe), one set a frame.",
+                ),
+                _engine_input(),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=0.0,
+                    max=480.0,
+                    step=0.001,
+                    tooltip="Frames per second; a video is resampled to it by time. "
+                    "0 = the video's own rate, 25 for pictures.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip="Of blinks and head motion; the same seed gives the same video.",
+                ),
+                io.String.Input(
+                    "which_face",
+                    default="",
+                    advanced=True,
+                    tooltip="Of several faces: empty = the largest, a number (0 is the largest), "
+                    "or a point in it, such as 320,200.",
+                ),
+                io.Combo.Input(
+                    "clip",
+                    options=list(CLIP_MODES),
+                    default="ping-pong",
+                    advanced=True,
+                    tooltip="How a clip lasts that is shorter than the audio.",
+                ),
+                io.Combo.Input(
+                    "length",
+                    options=list(LENGTHS),
+                    default="match audio",
+                    advanced=True,
+                    tooltip="End with the audio, or show all of a clip that is longer.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    display_name="video", tooltip="Frames and sound, not yet drawn: save it."
+                ),
+                FaceSocket.Output(display_name="face", tooltip="The face that is moved."),
+                io.Image.Output(
+                    display_name="curves",
+                    tooltip="Waveform, mouth, blinks and head over time; shaded: nobody speaks.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, source: Any, audio: dict[str, Any], engine: dict[str, Any], fps: float, seed: int,
+        which_face: str = "", clip: Any = "ping-pong", length: str = "match audio",
+        face: Any = None, landmarks: Any = None,
+    ) -> io.NodeOutput:  # fmt: skip
+        sound, frames = sound_of(audio), frames_of(source, fps)
+        time = _timeline(frames, sound, length)
+        if frames.n_frames > 1:
+            frames = extend(frames, time.n_frames, Extension(clip))
+        how = _asked(engine, seed, which_face, face, landmarks, frames).located(frames)
+        video = LazyVideo(animated(frames, how, sound, time), sound)
+        curves = host.on_intermediate_device(to_image(draw_curves(sound, time, seed)[None]))
+        shown = ui.PreviewImage(curves, cls=cls)
+        return io.NodeOutput(video, how.face, curves, ui=shown)
+
+
+def _timeline(frames: FrameSource, sound: Sound, length: str) -> Timeline:
+    time = Timeline.of_sound(sound.n_samples, sound.rate, frames.fps)
+    if length == "longest" and frames.n_frames > time.n_frames:
+        return replace(time, n_frames=frames.n_frames)
+    return time
+
+
+def _asked(
+    engine: dict[str, Any], seed: int, which: str, face: Any, landmarks: Any, frames: FrameSource
+) -> Animation:
+    """The widget values as the library's own words."""
+    index, point = parse_which(which)
+    options = {name: value for name, value in engine.items() if name != "engine"}
+    found = None if landmarks is None else from_landmarks(landmarks, frames.size)
+    if found is not None and getattr(face, "source", "") != "points":
+        face = None  # points win over landmarks, and these over what was found
+    own = face_of(face)
+    return Animation(
+        engine["engine"], own, index, point, landmarks=found, seed=seed, strength=options
+    )
