@@ -13,6 +13,7 @@
      +-- OutputError            the file to write: its place, its disk, its encoder
      |    +-- EncodingError     a preset or option the encoder or the container cannot do
      +-- FetchError             a published file that cannot be fetched
+     +-- EngineError            an engine whose numbers go wrong
      +-- MemoryLimitError       what was asked for does not fit in memory
 """
 
@@ -67,6 +68,10 @@ class EncodingError(OutputError):
 
 class FetchError(ImgSyncError):
     """A published file cannot be fetched: no network, another file than announced, a full disk."""
+
+
+class EngineError(ImgSyncError):
+    """An engine cannot go on: its numbers went wrong."""
 
 
 class MemoryLimitError(ImgSyncError):

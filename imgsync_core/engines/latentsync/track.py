@@ -1,83 +1,92 @@
 """Where the face is in each frame of the source: matrices, worked out ahead and remembered.
 
-Each frame of the source is looked at once, however often it is shown; what stays is 24 bytes of
-points a frame.
+Each frame of the source is looked at once, however often it is shown; what stays of it are three
+points.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...face.geometry import Face
+from ...media.frames import FrameSource
 from .align import Aligner, Geometry, corners
-from .points import GAP, REACH, bridged, smoothed, three_points
+from .points import GAP, REACH, bridged, smoothed
 
 BLOCK = 256  # frames looked at at once, so that the source seldom has to go back
 INSIDE = 0.5  # of the crop that has to lie in the frame
+UNSEEN = np.full((3, 2), np.nan, np.float32)
 
 
 class Track:
-    """Matrices from frame to crop for the frames of a source, in any order.
+    """Matrices from frame to crop for the frames of a source.
 
-    faces: the face in each frame of the source, in order, None where there is none.
+    points(index): the three points (3, 2) of a frame of the source; None where there is no face.
     published: points as whole numbers, no smoothing and the running bias, frame by frame.
     check(): called for every frame looked at; what it raises cancels.
     """
 
     def __init__(
         self,
-        faces: Iterator[Face | None],
-        n_frames: int,
-        fps: Fraction,
+        points: Callable[[int], np.ndarray | None],
+        source: FrameSource,
         geometry: Geometry,
-        size: tuple[int, int],
         *,
         published: bool,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._faces, self._n, self._check = faces, n_frames, check
-        self._geometry, self._size = geometry, size
+        self._find, self._source, self._check = points, source, check
+        self._geometry = geometry
         self._published = published
         self._aligner = Aligner(geometry, bias=published)
-        self._reach = max(1, math.ceil(REACH * fps))
-        self._gap = max(1, math.floor(GAP * fps))
-        self._points = np.zeros((0, 3, 2), np.float32)
-        # only filled the published way, where each needs the one before
-        self._matrices: list[Tensor | None] = []
+        self._reach = max(1, math.ceil(REACH * source.fps))
+        self._gap = max(1, math.floor(GAP * source.fps))
+        self._looked = 0  # frames of the source, from the first
+        self._points: dict[int, np.ndarray] = {}  # by the frame that is really shown
+        self._matrices: dict[int, Tensor | None] = {}  # only the published way
 
     def matrix(self, index: int) -> Tensor | None:
         """(2, 3) frame to crop in float32; None where no face is to be pasted over."""
-        self._look(index)
-        if self._published:
-            return self._matrices[index]
+        n = self._source.n_frames
         around = max(0, index - self._reach - self._gap)
-        part = bridged(self._points[around : index + self._reach + self._gap + 1], self._gap)
+        stop = min(n, index + self._reach + self._gap + 1)
+        self._look(stop)
+        if self._published:
+            return self._matrices[self._key(index)]
+        part = np.stack([self._points[self._key(i)] for i in range(around, stop)])
+        part = bridged(part.astype(np.float64), self._gap)
         if not np.isfinite(part[index - around, 0, 0]):
             return None
-        points = smoothed(part.astype(np.float64), index - around, self._reach)
+        points = smoothed(part, index - around, self._reach)
         return self._usable(self._aligner.matrices(torch.from_numpy(points)[None])[0].float())
 
-    def _look(self, index: int) -> None:
-        """Look at all frames that the points of this one depend on."""
-        wanted = min(self._n, index + self._reach + self._gap + 1)
-        if len(self._points) >= wanted:
+    def _key(self, index: int) -> int:
+        """The same for frames that show the same."""
+        source = self._source
+        if source.period is not None and index >= source.lead:
+            index = source.lead + (index - source.lead) % source.period
+        return source.origin(index)[1]
+
+    def _look(self, stop: int) -> None:
+        """Look at all frames before this one, and at some more."""
+        if self._looked >= stop:
             return
-        stop = min(self._n, max(wanted, len(self._points) + BLOCK))
-        new = []
-        for _ in range(len(self._points), stop):
+        for index in range(
+            self._looked, min(self._source.n_frames, max(stop, self._looked + BLOCK))
+        ):
             self._check()
-            face = next(self._faces)
-            new.append(np.full((3, 2), np.nan) if face is None else three_points(face))
-        block = np.stack(new).astype(np.float32)
-        self._points = np.concatenate([self._points, block])
-        if self._published:
-            self._matrices += [self._published_matrix(points) for points in block]
+            key = self._key(index)
+            if key not in self._points:
+                found = self._find(index)
+                points = UNSEEN if found is None else found.astype(np.float32)
+                self._points[key] = points
+                if self._published:
+                    self._matrices[key] = self._published_matrix(points)
+            self._looked = index + 1
 
     def _published_matrix(self, points: np.ndarray) -> Tensor | None:
         if not np.isfinite(points[0, 0]):
@@ -91,7 +100,7 @@ class Track:
             return None
         spot = corners(matrix[None], self._geometry.size)[0]
         low, high = spot.amin(0), spot.amax(0)
-        size = torch.tensor(self._size, dtype=spot.dtype)
+        size = torch.tensor(self._source.size, dtype=spot.dtype)
         shared = (torch.minimum(high, size) - low.clamp(min=0)).clamp(min=0)
         share = float((shared / (high - low).clamp(min=1)).prod())
         return matrix if share >= INSIDE else None
