@@ -39,13 +39,15 @@ def denoise(
     on_step: called after each step with its index and the latents; stops all by raising.
     """
     dtype = next(unet.parameters()).dtype
-    latents = noise.float()
-    deep = None
+    latents, deep = noise.float(), None
+    rest = [] if constant is None else [constant.to(latents)]
     for index, step in enumerate(steps):
         if refresh > 1 and index % refresh == 0:
             deep = guidance.nothing_kept()
-        sample = latents if constant is None else torch.cat([latents, constant.to(latents)], 1)
-        out = guidance(unet, sample.to(dtype), step.timestep, deep)
+        sample = torch.cat([latents, *rest], dim=1).to(dtype)
+        # a tensor, so that a compiled network is the same for all steps
+        timestep = torch.tensor([step.timestep], device=sample.device)
+        out = guidance(unet, sample, timestep, deep)
         latents = ddim(latents, out, step)
         if on_step is not None:
             on_step(index, latents)

@@ -33,7 +33,7 @@ class Guidance:
         return [Deep() for _ in self.conds]
 
     def __call__(
-        self, predict: Predict, sample: Tensor, timestep: int, deep: Sequence[Deep] | None
+        self, predict: Predict, sample: Tensor, timestep: Tensor | int, deep: Sequence[Deep] | None
     ) -> Tensor:
         """The guided prediction for (b, c, f, h, w), in float32."""
         kept = deep or [None] * len(self.conds)

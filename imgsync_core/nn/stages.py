@@ -25,7 +25,7 @@ TRANSFORMER_EPS = 1e-6  # of the group norms in front of transformers; resnets h
 
 @dataclass(frozen=True)
 class Context:
-    """What a cross attention reads.
+    """What stages that look outside read: a voice, a face, another picture.
 
     tokens: (rows, s, c), rows being (b f); None if ``projected`` has all that is needed.
     projected: keys and values of the tokens by site, made once by `projected`.
@@ -45,9 +45,8 @@ class Cond:
 
     frames: frames of a clip, the f of (b f).
     time: embedding of the time step, (b or 1, d).
-    context: what the cross attentions read, by name ("audio", "face").
+    context: what is read, by name ("audio", "face").
     added: features to add to what the first convolution makes, (b f) c h w.
-    bank: reference tokens by site, (b, s, c), for stages that attend to another picture.
     record: where recording stages leave their normalised tokens, by site.
     """
 
@@ -55,7 +54,6 @@ class Cond:
     time: Tensor | None = None
     context: Mapping[str, Context] = field(default_factory=dict)
     added: Tensor | None = None
-    bank: Mapping[str, Tensor] | None = None
     record: dict[str, Tensor] | None = None
 
 
@@ -72,11 +70,15 @@ class FrameNorm(nn.GroupNorm):
         self.joint = joint
 
     def forward(self, input: Tensor, frames: int = 1) -> Tensor:
-        """(b f) c h w -> the same shape."""
-        if not self.joint:
-            return super().forward(input)
-        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames)
-        return rearrange(super().forward(x), "b c (f h) w -> (b f) c h w", f=frames)
+        """(b f) c h w -> the same shape, in channels-last memory.
+
+        In between it is copied: of channels-last memory torch takes the variance as mean of
+        squares minus squared mean, which loses digits, and on CUDA it would copy as well.
+        """
+        frames = frames if self.joint else 1
+        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames).contiguous()
+        x = rearrange(super().forward(x), "b c (f h) w -> (b f) h w c", f=frames)
+        return x.contiguous().permute(0, 3, 1, 2)
 
 
 class ResBlock(nn.Module):
@@ -113,13 +115,16 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        gated = nn.ModuleDict({"proj": nn.Linear(width, 8 * width)})
+        gated = nn.ModuleDict({"proj": nn.Linear(width, 8 * width)})  # value, then gate
         self.net = nn.ModuleDict({"0": gated, "2": nn.Linear(4 * width, width)})
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(b, s, c) -> (b, s, c)."""
-        value, gate = self.net.get_submodule("0.proj")(x).chunk(2, dim=-1)
-        return self.net["2"](value * functional.gelu(gate))
+        weights = self.net.get_parameter("0.proj.weight").chunk(2)
+        biases = self.net.get_parameter("0.proj.bias").chunk(2)
+        # one half after the other: these are the largest tensors of a layer
+        gate = functional.gelu(functional.linear(x, weights[1], biases[1]))
+        return self.net["2"](gate.mul_(functional.linear(x, weights[0], biases[0])))
 
 
 class SelfAttention(Attention):
@@ -130,19 +135,32 @@ class SelfAttention(Attention):
         return self.look(x, self.project(x))
 
 
-class Cross(Attention):
-    """Each token sees the tokens of one context of its row.
+class Reader(Attention):
+    """An attention to something outside.
 
     reads: name of the context in the condition.
     site: name under which keys and values made beforehand are found.
+    context: channels of its tokens.
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, reads: str, site: str, context: int | None = None
+    ) -> None:
+        super().__init__(width, heads, context=context)
+        self.reads, self.site = reads, site
+
+
+class Cross(Reader):
+    """Each token sees the tokens of one context of its row.
+
     scale: factor of all that it adds, its bias too.
     """
 
     def __init__(
-        self, width: int, heads: int, *, context: int, reads: str, site: str, scale: float = 1.0
+        self, width: int, heads: int, *, reads: str, site: str, context: int, scale: float = 1.0
     ) -> None:
-        super().__init__(width, heads, context=context)
-        self.reads, self.site, self.scale = reads, site, scale
+        super().__init__(width, heads, reads=reads, site=site, context=context)
+        self.scale = scale
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(rows, s, c) -> (all rows of the context, s, c)."""
@@ -160,13 +178,19 @@ class Cross(Attention):
         return bias if self.scale == 1 else bias * self.scale
 
 
-def projected(network: nn.Module, reads: str, tokens: Tensor) -> dict[str, KeysValues]:
-    """Keys and values of all cross attentions that read a context, by site.
+def projected(
+    network: nn.Module, reads: str, tokens: Tensor | Mapping[str, Tensor]
+) -> dict[str, KeysValues]:
+    """Keys and values of all attentions that read a context, by site.
 
-    tokens: (rows, s, c). Whoever runs a network many times on the same tokens makes them once.
+    tokens: (rows, s, c), the same for all or by site. Whoever runs a network many times on the
+        same tokens makes them once.
     """
-    crosses = [m for m in network.modules() if isinstance(m, Cross) and m.reads == reads]
-    return {cross.site: cross.project(tokens) for cross in crosses}
+    readers = [m for m in network.modules() if isinstance(m, Reader) and m.reads == reads]
+    return {
+        reader.site: reader.project(tokens if isinstance(tokens, Tensor) else tokens[reader.site])
+        for reader in readers
+    }
 
 
 class TransformerBlock(nn.Module):

@@ -7,14 +7,22 @@ from safetensors.torch import save_file
 from imgsync_core.nn.vae import RENAMES, SCALE, VAE, load_vae, recognise
 from imgsync_core.nn.weights import fill, renamed
 
-from .goldens import close, goldens
+from .goldens import DEFAULT, FOLDER, close, goldens
 
 TOLERANCE = 2e-5
 GOLDENS = [*goldens("latentsync", "vae*"), *goldens("echomimic", "10_vae*")]
 
 
+def config_of(golden) -> dict:
+    return golden.config.get("params") or golden.config["constructor"]
+
+
+def scale_of(golden) -> float:
+    return config_of(golden).get("scaling_factor") or golden.config["scaling_factor"]
+
+
 def vae_of(golden) -> VAE:
-    config = golden.config.get("params") or golden.config["constructor"]
+    config = config_of(golden)
     weights = renamed(golden.weights(), RENAMES)
     params = recognise(weights, groups=config["norm_num_groups"])
     assert params.widths == tuple(config["block_out_channels"])
@@ -26,6 +34,13 @@ def vae_of(golden) -> VAE:
 
 
 @pytest.mark.parametrize("golden", GOLDENS)
+def test_scale(golden):
+    if FOLDER != DEFAULT:
+        pytest.skip("goldens of another folder may have another scale")
+    assert scale_of(golden) == SCALE
+
+
+@pytest.mark.parametrize("golden", GOLDENS)
 def test_encode(golden):
     vae = vae_of(golden)
     posterior = vae.encode(golden["in.image"])
@@ -33,11 +48,11 @@ def test_encode(golden):
         "mean": posterior.mean,
         "logvar": posterior.logvar,
         "std": posterior.std,
-        "scaled_mean": posterior.mean * SCALE,
+        "scaled_mean": posterior.mean * scale_of(golden),
     }
     if "in.noise" in golden:
         made["sample"] = posterior.sample(golden["in.noise"])
-        made["scaled_sample"] = made["sample"] * SCALE
+        made["scaled_sample"] = made["sample"] * scale_of(golden)
     for name in made.keys() & {match[0][4:] for match, _ in golden.outputs(".*")}:
         close(made[name], golden[f"out.{name}"], TOLERANCE)
     close(vae.encode(golden["in.image"], at_once=1).mean, golden["out.mean"], TOLERANCE)
@@ -45,17 +60,17 @@ def test_encode(golden):
 
 @pytest.mark.parametrize("golden", GOLDENS)
 def test_decode(golden):
-    vae = vae_of(golden)
+    vae, scale = vae_of(golden), scale_of(golden)
     if "in.latents_scaled" in golden:
         scaled, expected = golden["in.latents_scaled"], golden["out.decoded"]
     else:
         scaled, expected = golden["in.latents"], golden["out.decoded_from_scaled"]
         close(vae.decode(scaled), golden["out.decoded"], TOLERANCE)
-    close(vae.decode(scaled / SCALE), expected, TOLERANCE)
-    close(vae.decode(scaled / SCALE, at_once=1), expected, TOLERANCE)
+    close(vae.decode(scaled / scale), expected, TOLERANCE)
+    close(vae.decode(scaled / scale, at_once=1), expected, TOLERANCE)
     side = max(scaled.shape[-2:])
-    close(vae.decode(scaled / SCALE, tile=side), expected, TOLERANCE)  # one tile is no tile
-    tiled = vae.decode(scaled / SCALE, tile=max(2, side // 2))
+    close(vae.decode(scaled / scale, tile=side), expected, TOLERANCE)  # one tile is no tile
+    tiled = vae.decode(scaled / scale, tile=max(2, side // 2))
     assert tiled.shape == expected.shape and torch.isfinite(tiled).all()
     assert not torch.equal(tiled, expected)
 
@@ -75,7 +90,9 @@ def test_names_of_either_style_load(golden, style, linear, kind, tmp_path, monke
     }
     path = tmp_path / f"vae.{kind}"
     save_file(weights, path) if kind == "safetensors" else torch.save(weights, path)
-    groups = golden.config["params"]["norm_num_groups"]
+    groups = config_of(golden)["norm_num_groups"]
     monkeypatch.setattr(recognise, "__defaults__", (groups,))
     vae = load_vae(path)
-    close(vae.decode(golden["in.latents_scaled"] / SCALE), golden["out.decoded"], TOLERANCE)
+    close(
+        vae.decode(golden["in.latents_scaled"] / scale_of(golden)), golden["out.decoded"], TOLERANCE
+    )
