@@ -71,7 +71,8 @@ def test_crops(golden):
     for i in frames_of(golden):
         matrix = golden[f"out.matrix_{i}"]
         crop = golden[f"out.crop_{i}"]
-        same_picture(hwc(upright(image, matrix, geometry)), crop)
+        for whole in (True, False):
+            same_picture(hwc(upright(image, matrix, geometry, whole=whole)), crop)
         side = (geometry.resolution, geometry.resolution)
         same_picture(hwc(resized(crop.permute(2, 0, 1), side)), golden[f"out.aligned_{i}"])
         aligned = crops(image[None], matrix[None], geometry)

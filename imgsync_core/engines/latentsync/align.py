@@ -57,8 +57,9 @@ def similarity(points: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
     flip = torch.ones_like(u[:, 0])
     flip[:, 1] = torch.linalg.det(vh.mT @ u.mT).sign()
     rotation = (vh.mT * flip[:, None]) @ u.mT
-    turn = rotation * (wanted / spread)[:, None, None]
-    shift = target - (turn @ middle[:, :, None])[..., 0]
+    scale = wanted / spread
+    turn = rotation * scale[:, None, None]
+    shift = target - (rotation @ middle[:, :, None])[..., 0] * scale[:, None]
     return torch.cat([turn, shift[..., None]], -1), q[-1] - p[:, -1]
 
 
@@ -97,15 +98,15 @@ def moved(matrix: Tensor, x: float = 0, y: float = 0) -> Tensor:
 
 
 def warp(
-    image: Tensor, back: Tensor, size: tuple[int, int], fill: float = 0.0, mode: str = "bilinear"
+    image: Tensor, matrix: Tensor, size: tuple[int, int], fill: float = 0.0, mode: str = "bilinear"
 ) -> Tensor:
-    """(b, c, h, w) seen through matrices (b, 2, 3), target to source; size: width, height.
+    """(b, c, h, w) seen through matrices (b, 2, 3), source to target; size: width, height.
 
     Interpolated between pixel centres; what lies outside the source counts as ``fill``.
     """
     b, c, h, w = image.shape
     width, height = size
-    theta = _normalised(back, (w, h), size).to(image)
+    theta = _normalised(matrix, (w, h), size).to(image)
     grid = functional.affine_grid(theta, [b, c, height, width], align_corners=True)
     out = functional.grid_sample(image, grid, mode, "zeros", align_corners=True)
     if fill == 0:
@@ -114,13 +115,21 @@ def warp(
     return out + (1 - inside) * fill
 
 
-def _normalised(back: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
-    """A map of pixels, target to source, for coordinates from -1 to 1; sizes are width, height."""
-    back = back.double()
-    half = [back.new_tensor([(n - 1) / 2 for n in size]) for size in (source, target)]
-    turn = back[:, :, :2] * half[1] / half[0][:, None]
-    shift = (back[:, :, 2] + back[:, :, :2] @ half[1]) / half[0] - 1
-    return torch.cat([turn, shift[..., None]], -1)
+def _normalised(matrix: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
+    """A map of pixels, source to target, as one from target to source in -1..1 across each.
+
+    sizes: width, height. The order of the steps, in the precision of the matrix, is that of the
+    published pipeline: whether a pixel that is exactly 3 is cut off to 3 or to 2 hangs on it.
+    """
+    whole = torch.cat([matrix, matrix.new_tensor([[0, 0, 1]]).expand(len(matrix), -1, -1)], 1)
+    there = _to_unit(target, matrix) @ (whole @ torch.linalg.inv(_to_unit(source, matrix)))
+    return torch.linalg.inv(there)[:, :2]
+
+
+def _to_unit(size: tuple[int, int], like: Tensor) -> Tensor:
+    """(3, 3) pixels to -1..1 between the centres of the outermost ones."""
+    x, y = (2 / max(n - 1, 1e-9) for n in size)
+    return like.new_tensor([[x, 0, -1], [0, y, -1], [0, 0, 1]])
 
 
 def corners(matrix: Tensor, size: tuple[int, int]) -> Tensor:
@@ -142,18 +151,30 @@ def box_around(points: Tensor, size: tuple[int, int], margin: int = 2) -> tuple[
     return left, top, right, bottom
 
 
-def upright(frame: np.ndarray, matrix: Tensor, geometry: Geometry) -> Tensor:
-    """One frame uint8 (h, w, 3) through a matrix (2, 3) -> uint8 (3, 280, 210) for R = 256."""
-    size = frame.shape[1], frame.shape[0]
-    left, top, right, bottom = box_around(corners(matrix[None], geometry.size)[0], size)
+def upright(frame: np.ndarray, matrix: Tensor, geometry: Geometry, *, whole: bool) -> Tensor:
+    """One frame uint8 (h, w, 3) through a matrix (2, 3) -> uint8 (3, 280, 210) for R = 256.
+
+    whole: the whole frame is looked at and not only what is in the crop: much slower, the same but
+    for the last bits of coordinates.
+    """
+    h, w = frame.shape[:2]
+    left, top, right, bottom = 0, 0, w, h
+    if not whole:
+        spot = corners(matrix[None], geometry.size)[0]
+        left, top, right, bottom = box_around(spot, (w, h))
     part = torch.from_numpy(np.ascontiguousarray(frame[top:bottom, left:right, :3]))
     part = part.to(matrix.device).permute(2, 0, 1)[None].to(matrix.dtype)
-    seen = warp(part, inverse(moved(matrix[None], -left, -top)), geometry.size, FILL)
-    return seen[0].to(torch.uint8)
+    local = moved(matrix[None], -left, -top) if left or top else matrix[None]
+    return warp(part, local, geometry.size, FILL)[0].to(torch.uint8)
 
 
-def crops(frames: np.ndarray, matrices: Tensor, geometry: Geometry) -> Tensor:
-    """Frames uint8 (f, h, w, 3) through matrices (f, 2, 3) -> uint8 (f, 3, R, R)."""
+def crops(
+    frames: np.ndarray, matrices: Tensor, geometry: Geometry, *, whole: bool = False
+) -> Tensor:
+    """Frames uint8 (f, h, w, 3) through matrices (f, 2, 3) -> uint8 (f, 3, R, R).
+
+    whole: as of ``upright``.
+    """
     pairs = zip(frames, matrices, strict=True)
-    seen = torch.stack([upright(frame, matrix, geometry) for frame, matrix in pairs])
+    seen = torch.stack([upright(frame, matrix, geometry, whole=whole) for frame, matrix in pairs])
     return resized(seen, (geometry.resolution, geometry.resolution))

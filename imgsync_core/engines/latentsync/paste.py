@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .align import Geometry, box_around, corners, moved, warp
+from .align import Geometry, box_around, corners, inverse, moved, warp
 from .restore import gaussian
 
 FEATHER = 4 / 256  # of R: the feather's half width; the mask leaves 9 / 256 to the crop's edge
@@ -116,8 +116,9 @@ class Paste:
         size = boxes[0][2:]
         pairs = zip(fitted, boxes, strict=True)
         local = torch.cat([moved(matrix[None], -x, -y) for matrix, (x, y, _, _) in pairs])
-        seen = warp(face, local, size, mode="bicubic").clamp(0, 255)
-        share = warp(weight.expand(len(face), -1, -1, -1), local, size)
+        back = inverse(local.double())
+        seen = warp(face, back, size, mode="bicubic").clamp(0, 255)
+        share = warp(weight.expand(len(face), -1, -1, -1), back, size)
         below = torch.from_numpy(pixels).to(face.device).permute(0, 3, 1, 2).to(face)
         mixed = below + share * (seen - below)
         return (mixed + 0.5).floor().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

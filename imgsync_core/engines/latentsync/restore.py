@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .align import FILL, Geometry, warp
+from .align import FILL, Geometry, inverse, warp
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Edge:
 def edge_masks(matrix: Tensor, crop: tuple[int, int], frame: tuple[int, int]) -> Edge:
     """matrix: (2, 3) frame to crop; crop, frame: width and height in px."""
     ones = matrix.new_ones(1, 1, crop[1], crop[0])
-    whole = warp(ones, matrix[None], frame)
+    whole = warp(ones, inverse(matrix[None]), frame)
     eroded = _eroded(whole, 1, 0)
     width = int(math.sqrt(float(eroded.sum()))) // 20
     # OpenCV takes a kernel without a size for 3 x 3
@@ -80,7 +80,7 @@ def restored(frame: np.ndarray, face: Tensor, matrix: Tensor, geometry: Geometry
     """A frame uint8 (h, w, 3) with a face (3, R, R) in -1..1 put back through (2, 3)."""
     size = frame.shape[1], frame.shape[0]
     edge = edge_masks(matrix, geometry.size, size)
-    seen = warp(unsqueezed(face[None], geometry.size), matrix[None], size, FILL)[0]
+    seen = warp(unsqueezed(face[None], geometry.size), inverse(matrix[None]), size, FILL)[0]
     seen = (seen / 2 + 0.5).clamp(0, 1) * 255
     original = torch.from_numpy(np.array(frame[..., :3])).to(face).permute(2, 0, 1)
     mixed = edge.soft * (edge.eroded * seen) + (1 - edge.soft) * original

@@ -95,7 +95,7 @@ class Painter:
     ) -> np.ndarray:
         matrices = torch.stack(batch.matrices)
         own = _Faces(
-            crops(frames[..., :3], matrices, self.geometry),
+            crops(frames[..., :3], matrices, self.geometry, whole=self.way.entire),
             self.scene.hear(batch.frames.start, batch.frames.stop),
         )
         faces = own.joined(self._last, batch.again, batch.padding)

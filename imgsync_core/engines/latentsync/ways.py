@@ -15,6 +15,7 @@ class Way:
     published_points: whole pixels and a running bias instead of smoothing over time.
     overlapped: pieces of the sound overlap, so that there is no seam each 30 s.
     padded: silence follows a sound that is shorter than the picture; otherwise its end repeats.
+    entire: crops are cut out of entire frames, with the coordinates that belong to them.
     coarse: the sound is rounded to 16 bits first.
     sampled: latents of pictures are drawn at random.
     full: the last window of a run is moved back to full length; otherwise it is a short one.
@@ -26,6 +27,7 @@ class Way:
     published_points: bool
     overlapped: bool
     padded: bool
+    entire: bool
     coarse: bool
     sampled: bool
     full: bool
@@ -47,6 +49,7 @@ REFERENCE = Way(
     published_points=True,
     overlapped=False,
     padded=False,
+    entire=True,
     coarse=True,
     sampled=True,
     full=False,
@@ -58,6 +61,7 @@ DEFAULT = Way(
     published_points=False,
     overlapped=True,
     padded=True,
+    entire=False,
     coarse=False,
     sampled=False,
     full=True,
