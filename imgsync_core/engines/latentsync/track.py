@@ -19,6 +19,7 @@ from .points import GAP, REACH, bridged, smoothed
 
 BLOCK = 256  # frames looked at at once, so that the source seldom has to go back
 INSIDE = 0.5  # of the crop that has to lie in the frame
+SMALLEST = 2.0  # px between the points; less is no face
 UNSEEN = np.full((3, 2), np.nan, np.float32)
 
 
@@ -62,6 +63,8 @@ class Track:
         if not np.isfinite(part[index - around, 0, 0]):
             return None
         points = smoothed(part, index - around, self._reach)
+        if np.ptp(points, 0).max() < SMALLEST:
+            return None
         return self._usable(self._aligner.matrices(torch.from_numpy(points)[None])[0].float())
 
     def _key(self, index: int) -> int:
@@ -89,15 +92,13 @@ class Track:
             self._looked = index + 1
 
     def _published_matrix(self, points: np.ndarray) -> Tensor | None:
-        if not np.isfinite(points[0, 0]):
+        if not np.isfinite(points[0, 0]) or np.ptp(points, 0).max() < SMALLEST:
             return None
         whole = torch.from_numpy(np.rint(points))[None]
         return self._usable(self._aligner.matrices(whole)[0])
 
     def _usable(self, matrix: Tensor) -> Tensor | None:
-        """The matrix, unless most of the crop lies outside the frame or it makes no sense."""
-        if not bool(torch.isfinite(matrix).all()):
-            return None
+        """The matrix, unless most of the crop lies outside the frame."""
         spot = corners(matrix[None], self._geometry.size)[0]
         low, high = spot.amin(0), spot.amax(0)
         size = torch.tensor(self._source.size, dtype=spot.dtype)
