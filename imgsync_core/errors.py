@@ -12,6 +12,8 @@
      |    +-- WeightsError      a weights file that is missing, damaged, or another's
      +-- OutputError            the file to write: its place, its disk, its encoder
      |    +-- EncodingError     a preset or option the encoder or the container cannot do
+     +-- FetchError             a published file that cannot be fetched
+     +-- EngineError            an engine whose numbers go wrong
      +-- MemoryLimitError       what was asked for does not fit in memory
 """
 
@@ -62,6 +64,14 @@ class OutputError(ImgSyncError):
 
 class EncodingError(OutputError):
     """A preset or an option that the encoder or the container cannot do."""
+
+
+class FetchError(ImgSyncError):
+    """A published file cannot be fetched: no network, another file than announced, a full disk."""
+
+
+class EngineError(ImgSyncError):
+    """An engine cannot go on: its numbers went wrong."""
 
 
 class MemoryLimitError(ImgSyncError):

@@ -228,25 +228,25 @@ def track(
     for frame in frames:
         if last is None or lost >= again:
             faces = find_faces(frame)
-            new = min(faces, key=lambda face: _distance(face, last)) if faces else None
+            new = min(faces, key=lambda face: distance(face, last)) if faces else None
         else:
-            new = _near(frame, last)
+            new = near(frame, last)
         lost = 0 if new is not None else lost + 1
         if new is not None and last is not None:
-            step = _distance(new, last)
+            step = distance(new, last)
             new = last.towards(new, 1 - smooth * math.exp(-((step / 0.08) ** 2)))
         last = new or last
         yield last
 
 
-def _distance(face: Face, other: Face | None) -> float:
+def distance(face: Face, other: Face | None) -> float:
     """Between two faces' eyes, in IOD; for no other face, smaller for a larger face."""
     if other is None:
         return -face.box[2]
     return float(np.hypot(*(face.eyes - other.eyes).mean(0))) / other.iod
 
 
-def _near(rgb: np.ndarray, last: Face) -> Face | None:
+def near(rgb: np.ndarray, last: Face) -> Face | None:
     """The face near its last place, or None."""
     x, y, w, h = last.box
     reach = 0.35 * w

@@ -57,6 +57,9 @@ def _segment(track: VideoTrack, source: FrameSource, start: int, stop: int) -> I
     try:
         for packet in track.segment(ahead):
             yield packet, start + packet.pts
+    except BaseException:
+        source.cancel()  # or the thread would have to finish what it has begun
+        raise
     finally:
         ahead.stop()
 
