@@ -294,16 +294,17 @@ class _Progress:
         self._bar: Any = None
         self._tenth = 0
 
-    def __enter__(self) -> Callable[[int, int], None]:
+    def __enter__(self) -> Callable[[float, int], None]:
         return self._step
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _step(self, done: int, total: int) -> None:
+    def _step(self, done: float, total: int) -> None:
         if self._silent:
             return
+        done = int(done)
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total

@@ -15,7 +15,7 @@ from .media.extend import HOLD, Extension, extend
 from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource, StillFrames
 from .media.loudness import normalise
-from .media.muxer import Muxer, Report, check_target
+from .media.muxer import Muxer, Progress, Report, check_target
 from .media.picture import RGB, Picture, load_picture
 from .media.sound import FileSound, Sound, pad, trim
 from .media.video import VideoFrames
@@ -77,7 +77,7 @@ def render(
     target: str | os.PathLike[str],
     *,
     overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     check: Callable[[], None] | None = None,
 ) -> Report:
     """Write the video of a job. Raises ImgSyncError; nothing is left behind then."""

@@ -10,10 +10,13 @@ from typing import Any
 import comfy.model_management as mm
 import comfy.utils
 import folder_paths
+import numpy as np
 import torch
 from comfy.cli_args import args
+from PIL import Image
 
 from ..imgsync_core.errors import InputError, OutputError
+from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 
 
 def input_pictures() -> list[str]:
@@ -99,15 +102,30 @@ def check_interrupted() -> None:
 
 
 class Progress:
-    """ComfyUI's progress bar of the node that is running."""
+    """ComfyUI's progress bar of the node that is running, with the newest frame as its preview.
 
-    def __init__(self) -> None:
-        self._bar: Any = None
+    total: frames to come. Any thread may call it: the server knows which node is running.
+    """
 
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
-            self._bar = comfy.utils.ProgressBar(total)
-        self._bar.update_absolute(done, total)
+    def __init__(self, total: int, previews_per_second: float = PER_SECOND) -> None:
+        self._total, self._done = total, 0.0
+        self._bar = comfy.utils.ProgressBar(total)
+        self.frame = Previews(self._show, previews_per_second)
+
+    def __call__(self, done: float, total: int) -> None:
+        """So many frames are done; parts of one count, such as the steps of a window."""
+        self._done = max(self._done, done)
+        self._bar.update_absolute(self._done, total)
+
+    def step(self, done: float, frame: np.ndarray | None) -> None:
+        """The same for who watches a FrameSource, with a finished frame where there is one."""
+        check_interrupted()
+        self(done, self._total)
+        if frame is not None:
+            self.frame(frame)
+
+    def _show(self, picture: Image.Image) -> None:
+        self._bar.update_absolute(self._done, self._total, ("JPEG", picture, SIDE))
 
 
 def exists(path: str) -> bool:

@@ -4,6 +4,7 @@ import importlib
 import io as stdlib_io
 import json
 import subprocess
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -619,6 +620,25 @@ def test_cancel_leaves_nothing(extend, mux, comfy, monkeypatch):
 def test_progress_reaches_the_end(extend, mux, comfy):
     mux(extend(picture(), tone(4.0))[0])
     assert [p[:2] for p in comfy.progress][-1] == (100, 100) and len(comfy.progress) > 1
+
+
+@pytest.mark.parametrize("consumer", ["MuxVideo", "core's Save Video", "Get Video Components"])
+def test_frames_arrive_as_previews_and_not_too_many(extend, mux, comfy, tmp_path, consumer):
+    video = extend(counted(20, 600), length={"length": "frames", "frames": 40},
+                   mode={"mode": "ping-pong"})[0]  # fmt: skip
+    began = time.monotonic()
+    if consumer == "MuxVideo":
+        mux(video)
+    elif consumer == "Get Video Components":
+        video.get_components()
+    else:
+        video.save_to(str(tmp_path / "a.mp4"))
+    most = 1 + int((time.monotonic() - began) * 4)
+    previews = [preview for _, _, preview in comfy.progress if preview is not None]
+    assert 1 <= len(previews) <= most
+    for kind, picture, side in previews:
+        assert kind == "JPEG" and picture.size == (512, 512) == (side, side)
+    assert comfy.progress[-1][:2] == (40, 40)
 
 
 # -- the VIDEO between core's nodes and ours --

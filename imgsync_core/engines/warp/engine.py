@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ...face.tracks import FaceTrack
-from ...media.frames import FrameSource
+from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
 from ...timeline import Timeline
 from ..base import Engine, EngineSpec
@@ -75,6 +75,9 @@ class _Animated(FrameSource):
             return rgb
         alpha = np.broadcast_to(pictures[..., 3:], (*rgb.shape[:3], 1))
         return np.concatenate([rgb, alpha], -1)
+
+    def watch(self, on_step: OnStep | None) -> None:
+        self.source.watch(on_step)
 
     def close(self) -> None:
         self.source.close()
