@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .engines.registry import engine
-from .errors import InputError
+from .engines.choice import choose
+from .engines.pace import Timed
+from .engines.registry import AUTO, engine
+from .errors import FaceError, InputError
 from .face.find import find_faces, pick
 from .face.geometry import Face, from_points
-from .face.tracks import FaceTrack, FollowedFace, GivenFaces, StillFace
+from .face.tracks import FaceTrack, FollowedFace, GivenFaces, NoFace, StillFace
+from .machine import Machine, look
 from .media.frames import FrameSource
 from .media.sound import Sound
 from .timeline import Timeline
@@ -21,7 +24,8 @@ from .timeline import Timeline
 class Animation:
     """What is asked of an engine.
 
-    engine: its name.   face: the one to move; None = find it.
+    engine: its name; ``auto`` = the best that can run, see ``decided``.
+    face: the one to move; None = find it.
     index, point: which of several faces, by number or by a point in it.
     mouth, eyes: the user's own points, in pixels of the fitted picture; they win over finding.
     landmarks: all faces of each frame, found by somebody else; they win over finding too.
@@ -84,12 +88,34 @@ def parse_which(text: str) -> tuple[int | None, tuple[float, float] | None]:
     return None, (x, y)
 
 
-def animated(
-    source: FrameSource, how: Animation, sound: Sound | None, timeline: Timeline
-) -> FrameSource:
+def decided(
+    source: FrameSource, how: Animation, n_frames: int, machine: Machine | None = None
+) -> tuple[Animation, str]:
+    """What is asked for, with the face found and the engine chosen; and why that one.
+
+    Where ``auto`` finds no face at all the picture is only extended. Raises FaceError where a face
+    was asked for that is not there, or where the engine that was asked for needs one.
+    """
+    if how.engine != AUTO:
+        return (how.located(source) if engine(how.engine).spec.face else how), ""
+    try:
+        how = how.located(source)
+    except FaceError:
+        if how.index is not None or how.point is not None:
+            raise
+    face = how.face is not None
+    choice = choose(machine or look(), source.size, n_frames, face=face)
+    return replace(how, engine=choice.engine), choice.reason
+
+
+def animated(source: FrameSource, how: Animation, sound: Sound | None, timeline: Timeline) -> Timed:
     """The source with a face that speaks. Raises FaceError and InputError."""
     if sound is None:
         raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-    return engine(how.engine).animate(
-        source, how.faces(source), sound, timeline, seed=how.seed, strength=how.strength
-    )
+    how, _ = decided(source, how, timeline.n_frames)
+    chosen = engine(how.engine)
+    faces = how.faces(source) if chosen.spec.face else NoFace()
+    drawn = chosen.animate(source, faces, sound, timeline, seed=how.seed, strength=how.strength)
+    options = tuple(sorted(how.strength.items()))
+    still = source.n_frames == 1
+    return Timed(drawn, (how.engine, drawn.size, still, options), still)

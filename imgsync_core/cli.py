@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate
+from . import __version__, cli_animate, cli_doctor
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
     from .media.muxer import Report
+    from .preflight import Forecast
     from .render import Job
 
 _MODES = ("hold", "loop", "ping-pong", "pan-zoom")
@@ -30,12 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.")
-    return 0
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_extend(commands)
     _add_probe(commands)
     _add_demo(commands)
+    cli_doctor.add(commands)
     return parser
 
 
@@ -227,14 +228,26 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     from .render import render
 
     began = time.perf_counter()
+    expected: dict[str, Any] = {}
+
+    def tell(forecast: Forecast) -> None:
+        expected["forecast"] = forecast.as_dict()
+        if not (args.quiet or args.json):
+            print(forecast.sentence(), file=sys.stderr)
+
     with _Progress(args.quiet or args.json) as progress:
-        report = render(job, args.output, overwrite=args.overwrite, on_progress=progress)
-    _show(report, time.perf_counter() - began, args)
+        report = render(
+            job, args.output, overwrite=args.overwrite, on_forecast=tell, on_progress=progress
+        )
+    _show(report, expected, time.perf_counter() - began, args)
 
 
-def _show(report: Report, seconds: float, args: argparse.Namespace) -> None:
+def _show(
+    report: Report, expected: dict[str, Any], seconds: float, args: argparse.Namespace
+) -> None:
     result = report.info.as_dict()
     if args.json:
+        result |= expected
         result |= {"path": str(report.path), "notes": report.notes, "seconds": round(seconds, 3)}
         print(json.dumps(result, indent=1))
         return

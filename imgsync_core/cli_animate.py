@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import InputError
 
-_ENGINES = ("built-in",)
+_ENGINES = ("built-in", "auto")
 _STRENGTHS = ("mouth", "head", "blink", "expression")
 
 
@@ -54,7 +54,9 @@ def _add_animate(commands: Any) -> None:
     )
     add_job(p)
     face = p.add_argument_group("face")
-    face.add_argument("--engine", choices=_ENGINES, default="built-in", help="(built-in)")
+    face.add_argument("--engine", choices=_ENGINES, default="built-in",
+                      help="what moves the face; auto: the best that this machine can run "
+                      "(built-in)")  # fmt: skip
     face.add_argument(
         "--face",
         default="",

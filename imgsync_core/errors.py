@@ -9,6 +9,7 @@
      |    +-- VideoError        a video that cannot be used
      |    +-- FaceError         no face, the wrong face, or points that make no face
      |    +-- TimeError         a frame rate, duration or frame count that makes no sense
+     |    +-- WeightsError      a weights file that is missing, damaged, or another's
      +-- OutputError            the file to write: its place, its disk, its encoder
      |    +-- EncodingError     a preset or option the encoder or the container cannot do
      +-- MemoryLimitError       what was asked for does not fit in memory
@@ -49,6 +50,10 @@ class FaceError(InputError):
 
 class TimeError(InputError):
     """A frame rate, a duration or a frame count that makes no sense."""
+
+
+class WeightsError(InputError):
+    """A weights file is missing, damaged, or belongs to another network."""
 
 
 class OutputError(ImgSyncError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,6 +24,7 @@ from .timeline import GRIDS, Grid, Timeline, parse_fps
 
 if TYPE_CHECKING:
     from .animation import Animation
+    from .preflight import Forecast
 
 DEFAULT_FPS = Fraction(25)
 
@@ -77,16 +79,20 @@ def render(
     target: str | os.PathLike[str],
     *,
     overwrite: bool = False,
+    on_forecast: Callable[[Forecast], None] | None = None,
     on_progress: Progress | None = None,
     check: Callable[[], None] | None = None,
 ) -> Report:
-    """Write the video of a job. Raises ImgSyncError; nothing is left behind then."""
+    """Write the video of a job. Raises ImgSyncError; nothing is left behind then.
+
+    on_forecast(forecast) is told, before a face is animated, by what and what that will take.
+    """
     check_target(Path(target), overwrite)
     sound = _sound(job)
     source = open_source(job.picture, job.fps)
     try:
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
-        frames = _frames(source, job, sound, timeline)
+        frames = _frames(source, job, sound, timeline, on_forecast)
         with Muxer(
             target,
             job.encoding,
@@ -162,15 +168,42 @@ def timeline_for(
     return Timeline.of_frames(grid.round_up(wanted), fps, sound.rate, sound.n_samples)
 
 
-def _frames(source: FrameSource, job: Job, sound: Sound | None, time: Timeline) -> FrameSource:
+def _frames(
+    source: FrameSource,
+    job: Job,
+    sound: Sound | None,
+    time: Timeline,
+    on_forecast: Callable[[Forecast], None] | None,
+) -> FrameSource:
     if job.animation is None:
         return _extended(source, job, time.n_frames)
-    from .animation import animated  # torch is not needed without
-
     if source.n_frames > 1:
-        return animated(_extended(source, job, time.n_frames), job.animation, sound, time)
-    still = source if job.fit.is_identity else Fitted(source, job.fit)
-    return animated(still, job.animation, sound, time)
+        source = _extended(source, job, time.n_frames)
+    elif not job.fit.is_identity:
+        source = Fitted(source, job.fit)
+    return _speaking(source, job.animation, sound, time, on_forecast)
+
+
+def _speaking(
+    source: FrameSource,
+    how: Animation,
+    sound: Sound | None,
+    time: Timeline,
+    on_forecast: Callable[[Forecast], None] | None,
+) -> FrameSource:
+    from .animation import animated, decided  # torch is not needed without
+    from .machine import look
+    from .preflight import forecast, glimpses
+
+    machine = look()
+    how, reason = decided(source, how, time.n_frames, machine)
+    drawn = animated(source, how, sound, time)
+    forecast(how.engine, drawn, machine, reason).check(machine)
+    if on_forecast is not None:
+        if sound is not None and drawn.seconds_a_frame is None:
+            deque(glimpses(how.engine, drawn, sound), 0)  # so that the time is known
+        on_forecast(forecast(how.engine, drawn, machine, reason))
+    return drawn
 
 
 def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from comfy.cli_args import args
 from PIL import Image
 
 from ..imgsync_core.errors import InputError, OutputError
+from ..imgsync_core.machine import Device, Machine, look
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 
 
@@ -94,6 +96,23 @@ def on_intermediate_device(tensor: torch.Tensor) -> torch.Tensor:
 def free_memory() -> int:
     """Bytes of main memory that can be had."""
     return int(mm.get_free_memory(torch.device("cpu")))
+
+
+def machine() -> Machine:
+    """The machine as ComfyUI lets us use it: its device, and what it says is free there."""
+    device = mm.get_torch_device()
+    seen = look()
+    found = seen.devices[:1]
+    if device.type != "cpu":
+        name = next((d.name for d in seen.devices if d.kind == device.type), str(device))
+        total, free = int(mm.get_total_memory(device)), int(mm.get_free_memory(device))
+        found = (*found, Device(device.type, name, total, free))
+    return replace(seen, free=free_memory(), devices=found)
+
+
+def output_folder() -> Path:
+    """Where ComfyUI saves."""
+    return Path(folder_paths.get_output_directory())
 
 
 def check_interrupted() -> None:

@@ -30,6 +30,7 @@ from .repeat import packets_of
 from .sound import FileSound, Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
+from .space import check_space, likely_bytes, moving_frames
 from .video_track import VideoFormat, VideoTrack
 
 Progress = Callable[[float, int], None]
@@ -177,6 +178,10 @@ class Muxer:
     def write_source(self, source: FrameSource) -> None:
         """All frames of a source as long as the timeline; what repeats is encoded once."""
         still = source.period == 1 and source.lead == 0 and source.n_frames > 1
+        if self._path is not None:
+            moving, size = moving_frames(source), self._form.size
+            needed = likely_bytes(self._encoding, size, self._timeline, moving)
+            check_space(self._path, needed)
         source.watch(self._step)
         try:
             track = self._opened(still)

@@ -151,7 +151,7 @@ def test_animate_speaks_and_holds_the_background(pack, animate, portrait, voice)
     assert (inside - inside[0]).abs().max() > 0.2
     assert (frames[:, :20, :20] == portrait[:, :20, :20]).all()
     assert curves.shape[0] == 1 and curves.shape[2] == 1024 and 0 < curves.std() < 1
-    assert len(out.ui.as_dict()["images"]) == 1
+    assert len(out.ui["images"]) == 1
 
 
 def test_animate_the_same_seed_gives_the_same_file(animate, mux, portrait, voice):

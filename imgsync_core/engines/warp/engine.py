@@ -11,7 +11,7 @@ from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
 from ...timeline import Timeline
-from ..base import Engine, EngineSpec
+from ..base import Engine, EngineSpec, Memory
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
@@ -21,7 +21,14 @@ from .voice import whole
 class WarpEngine(Engine):
     """Moves the picture itself; draws only the inside of the mouth and the lids."""
 
-    spec = EngineSpec("built-in", "Built-in animator", "Apache-2.0")
+    spec = EngineSpec(
+        "built-in",
+        "Built-in animator",
+        "Apache-2.0",
+        devices=("cpu",),
+        memory=Memory(fixed=90_000_000, per_pixel=150, per_frame=100),  # the encoder's share too
+        instant=True,
+    )
 
     def animate(
         self,
