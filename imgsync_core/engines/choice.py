@@ -78,7 +78,7 @@ def _reason(candidate: Engine, machine: Machine, against: list[str]) -> str:
     if against:
         return "; ".join(against)
     if not candidate.spec.needs:
-        return "it needs no weights, and no better engine is installed"
+        return "no better engine is installed"
     return f"its weights are there, and {machine.best.name} is fit for it"
 
 
