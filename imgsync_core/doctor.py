@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import __version__
+from .audio.pair import first_line, matches, mismatch, version_of
 from .machine import Machine, look
 
 NEEDED = ("torch", "torchaudio", "numpy", "av", "safetensors", "einops", "Pillow", "tqdm")
@@ -26,7 +27,7 @@ def examine() -> dict[str, Any]:
         "imgsync": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: _version(name) for name in NEEDED},
+        "versions": {name: version_of(name) for name in NEEDED},
         "torch_pair": _pair(problems),
         "cores": machine.cores,
         "memory": machine.memory,
@@ -55,7 +56,9 @@ def _guarded(
     try:
         return part()
     except (ImportError, OSError) as e:
-        problems.append(f"{what} cannot be loaded: {_line(e)}. Install ImgSync's requirements.")
+        problems.append(
+            f"{what} cannot be loaded: {first_line(e)}. Install ImgSync's requirements."
+        )
         return None
 
 
@@ -93,13 +96,6 @@ def _engines(machine: Machine) -> dict[str, Any]:
 # -- torch and torchaudio --
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _pair(problems: list[str]) -> dict[str, Any]:
     """Whether torch and torchaudio belong together and can be imported.
 
@@ -108,11 +104,11 @@ def _pair(problems: list[str]) -> dict[str, Any]:
     errors: dict[str, str | None] = {}
     version: dict[str, str | None] = {}
     for name in ("torch", "torchaudio"):
-        errors[name], version[name] = None, _version(name)
+        errors[name], version[name] = None, version_of(name)
         try:
             version[name] = str(importlib.import_module(name).__version__)
         except (ImportError, OSError, RuntimeError) as e:
-            errors[name] = _line(e)
+            errors[name] = first_line(e)
     torch, audio = version["torch"], version["torchaudio"]
     fit = matches(torch, audio)
     if errors["torch"] is not None:
@@ -121,34 +117,8 @@ def _pair(problems: list[str]) -> dict[str, Any]:
             "without it; install torch again."
         )
     elif errors["torchaudio"] is not None or not fit:
-        problems.append(_mismatch(torch, audio, errors["torchaudio"]))
+        problems.append(mismatch(torch, audio, errors["torchaudio"]))
     return {"torch": torch, "torchaudio": audio, "matches": fit, "errors": errors}
-
-
-def matches(torch: str | None, audio: str | None) -> bool:
-    """Whether two versions are of one release, and built for the same device where both say."""
-    if torch is None or audio is None:
-        return False
-    (release, _, build), (other, _, own) = torch.partition("+"), audio.partition("+")
-    return release.split(".")[:2] == other.split(".")[:2] and (not build or not own or build == own)
-
-
-def _mismatch(torch: str | None, audio: str | None, error: str | None) -> str:
-    release, _, build = (torch or "").partition("+")
-    built = f" built for {build}, from where torch came from" if build else ""
-    what = "is not installed" if audio is None else f"{audio} does not fit"
-    if error is not None and audio is not None:
-        what = f"{audio} cannot be imported ({error})"
-    return (
-        f"torchaudio {what} beside torch {torch}; install torchaudio {release}{built}: "
-        f"pip install --force-reinstall --no-deps torchaudio=={release}. "
-        "Extend and the built-in animator work without it."
-    )
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 # -- words --
