@@ -146,7 +146,7 @@ def test_the_scores_that_are_asked_for_on_held_out_voices() -> None:
     for score in (clean, harmed):
         assert score.r_open >= 0.80
         assert score.energy <= 0.85
-        assert 0 <= score.lead <= 0.06
+        assert abs(score.lead) < 0.005  # the lead comes where they are shown
         assert score.recall_80 >= 0.85
 
 
