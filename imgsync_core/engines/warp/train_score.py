@@ -69,11 +69,12 @@ def score(net: VoiceNet, tracks: list[Track]) -> Score:
             lead(table[:, 0], true[:, 0]),
         ])  # fmt: skip
         hits.append([found(table[:, 3], track.truth.closures, x) for x in _THRESHOLDS])
-    *r, heard, energy, ahead = np.mean(rows, 0).tolist()
+    r_open, r_width, r_spread, r_round, heard, energy, ahead = np.mean(rows, 0).tolist()
     recall, precision = _rates(np.sum(hits, 0))
     at = int(np.argmin(np.abs(_THRESHOLDS - _SHUT)))
     best = float(recall[precision >= 0.80].max(initial=0))
-    return Score(*r, recall[at], precision[at], best, heard, energy, ahead)
+    shapes = (r_open, r_width, r_spread, r_round)
+    return Score(*shapes, recall[at], precision[at], best, heard, energy, ahead)
 
 
 _THRESHOLDS = np.arange(0.02, 1.0, 0.02)
