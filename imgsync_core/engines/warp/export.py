@@ -18,13 +18,14 @@ from .voice import CURVES, RATE, whole
 def export(sound: Sound, path: Path, seed: int) -> int:
     """Write .npz or .csv with the keys ``t``, ``open``, ``width``, ...; returns how many values.
 
-    t: seconds.   width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
+    t: seconds at which a face shows the values; the lips lead the sound by half a value, 10 ms.
+    width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")
     table = whole(sound)
     poses = perform(table, Fraction(RATE), len(table), seed)
-    columns = {"t": (np.arange(len(table)) + 0.5) / RATE, "open": table[:, 0]}
+    columns = {"t": np.arange(len(table)) / RATE, "open": table[:, 0]}
     columns["width"] = table[:, 1] - table[:, 2]
     columns |= {name: table[:, i] for i, name in enumerate(CURVES) if name != "open"}
     columns |= {n: poses[:, COLUMNS.index(n)] for n in ("blink", "yaw", "pitch", "roll")}
