@@ -219,10 +219,10 @@ def with_mouth(
     frame = Frame.of(face.eyes)
     size = float(np.hypot(*(corners[1] - corners[0]))) / (2 * MOUTH_HALF) / frame.iod
     u, v = frame.into(line)
-    thick = min(1.3, max(0.7, size))
-    chin = v + CHIN_DOWN - MOUTH_DOWN if chin is None else chin
+    thick = min(1.3, max(0.7, 0.87 * size))
+    low = float(v) + CHIN_DOWN - MOUTH_DOWN if chin is None else chin
     top = -CROWN_UP
-    middle = frame.out(0, (chin + top) / 2)
+    middle = frame.out(0, (low + top) / 2)
     _, _, a, _, roll = face.oval
     return replace(
         face,
@@ -231,8 +231,8 @@ def with_mouth(
         lip_top=frame.out(u, v - inner / frame.iod - LIP_UP * thick),
         lip_bottom=frame.out(u, v + LIP_DOWN * thick),
         inner=float(inner),
-        chin=frame.out(u * 0.7, chin),
-        oval=(*middle.tolist(), a, (chin - top) / 2 * frame.iod, roll),
+        chin=frame.out(u * 0.7, low),
+        oval=(*middle.tolist(), a, (low - top) / 2 * frame.iod, roll),
     )
 
 

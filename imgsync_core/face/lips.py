@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .geometry import MOUTH_DOWN, MOUTH_HALF, Frame
+from .geometry import MOUTH_DOWN, Frame
 from .pixels import LUMA, blurred, sampled
 from .rims import GRID, Rims, rims, straightened
 
@@ -19,6 +19,7 @@ TOP, BOTTOM = 0.4, 1.75  # of the patch, IOD below the eyes
 SEARCH = (0.66, 1.45)  # where the line may be
 SEEN = 0.4  # half width of what the path is searched in
 SPREAD = 0.135  # standard deviation of the line's place
+HALF_WIDTH = 0.435  # IOD; of a mouth, smiling or not
 LINES, APART = 4, 0.1  # lines that are tried; so far from each other, IOD
 ELSEWHERE = 0.08  # IOD; a line so far off cuts the lip grotesquely
 SURE = (0.7, 1.2)  # margin, in log odds, at which every second line is right; and its scale
@@ -85,8 +86,8 @@ def find_lips(
         for line, corners in _lines(area, dark, guess, LINES if last is None else 1)
     ]
     bests = [rims.best() for _, _, rims in found]
-    line, corners, _ = found[int(np.argmax([score for _, _, score in bests]))]
-    upper, lower, score = max(bests, key=lambda best: best[2])
+    k = int(np.argmax([score for _, _, score in bests]))
+    corners, (upper, lower, score) = found[k][1], bests[k]
     others = [
         rims.score[np.abs(rims.upper + rims.lower - upper - lower) > 2 * ELSEWHERE]
         for _, _, rims in found
@@ -207,8 +208,8 @@ def _corners(area: Patch, dark: np.ndarray, line: np.ndarray, columns: np.ndarra
         rows = np.clip(((v - area.v[0]) * GRID).round().astype(int), 1, len(area.v) - 2)
         at = np.clip(((side * along + HALF) * GRID).round().astype(int), 0, len(area.u) - 1)
         there = np.clip(np.max([dark[rows + k, at] for k in (-1, 0, 1)], axis=0), 0, 1)
-        total = np.r_[0, np.cumsum(there - 0.5)][:-1]
-        prior = -0.5 * ((along - MOUTH_HALF) / 0.055) ** 2
+        total = np.r_[0, np.cumsum(there - 0.4)][:-1]
+        prior = -0.5 * ((along - HALF_WIDTH) / 0.07) ** 2
         best = int(np.argmax(total * 0.8 + prior))
         ends.append((side * (along[best] - 0.02), v[best]))
     return np.array(ends)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 GRID = 48  # px to one IOD, of the patch and of s
-ACROSS = np.linspace(-0.62, 0.62, 17)  # of half the width of the mouth: where the arcs are looked at
+ACROSS = np.linspace(
+    -0.62, 0.62, 17
+)  # of half the width of the mouth: where the arcs are looked at
 ROWS = np.arange(-24, 33)  # of s
 GAPS = np.array([0, *range(3, 20)])  # px between the edges; 0: closed
 MARGIN = 8  # rows without which an edge cannot be judged

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..media.frames import FrameSource
-from .find import track
+from .follow import track
 from .geometry import POINTS, TUPLES, Face
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
 from imgsync_core.face.cascade import grouped
-from imgsync_core.face.find import find_faces, pick, track
+from imgsync_core.face.find import find_faces, pick
+from imgsync_core.face.follow import track
 from imgsync_core.face.geometry import Face
 
 # MediaPipe's face mesh: left eye, right eye (each the mean of both corners and both lids), middle
