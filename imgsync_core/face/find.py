@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import FaceError
 from .cascade import detect, grouped, load
 from .geometry import Face
-from .pixels import grey, reduced, turned
+from .pixels import brightened, grey, reduced, turned
 from .refine import refined
 
 SIDES = (320, 800)  # px the picture is reduced to: first look, second look for small faces
@@ -17,9 +17,10 @@ TURNS = tuple(math.radians(angle) for angle in (15, -15, 30, -30))
 NEIGHBOURS = (5, 3, 2)  # windows that agree on a face; fewer when no look finds one
 CLEAR = 14  # so many, and no other look is needed
 TURNED = 9  # at least so many for a face that is not upright
-DOUBT = 0.2  # confidence of the lips under which a face that is not clear is none
+DOUBT = 0.35  # confidence of the lips under which a face that is not clear is none
 HALF = np.array([0.5, 0.5, 0.0])  # of the side: from a box's corner to its centre
 LOWEST = 12  # px; smaller pictures hold no face
+SMALLEST = 40  # px; a smaller face has too few pixels to speak
 
 Spot = tuple[np.ndarray, float]  # centre x, y and side in px of the picture; roll in radians
 Windows = tuple[np.ndarray, np.ndarray]  # (n, 3) centre and side in px of the picture; scores
@@ -27,6 +28,8 @@ Windows = tuple[np.ndarray, np.ndarray]  # (n, 3) centre and side in px of the p
 
 def find_faces(rgb: np.ndarray) -> list[Face]:
     """All faces of a picture that are upright or turned up to 40 degrees, largest first.
+
+    Both eyes and the mouth have to be in the picture.
 
     rgb: uint8 (h, w, 3 or 4) or grey (h, w) or (h, w, 1)
     """
@@ -36,7 +39,14 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
     faces = [refined(rgb, spot, angle) for (spot, angle), _ in found]
     if not clear:
         faces = [face for face in faces if face.confidence >= DOUBT]
+    faces = [face for face in faces if _shown(face, rgb.shape[1], rgb.shape[0])]
     return sorted(faces, key=lambda face: -face.box[2])
+
+
+def _shown(face: Face, width: int, height: int) -> bool:
+    """Whether eyes and mouth are in the picture."""
+    points = np.vstack([face.eyes, face.lip_line])
+    return bool(((points >= 0) & (points <= [width, height])).all())
 
 
 def _search(rgb: np.ndarray) -> tuple[list[tuple[Spot, float]], bool]:
@@ -56,6 +66,7 @@ def _search(rgb: np.ndarray) -> tuple[list[tuple[Spot, float]], bool]:
 def _look(rgb: np.ndarray, side: int, angle: float, margin: float) -> Windows:
     """Windows that look like a face in the picture, reduced, widened and turned."""
     image, factor = reduced(rgb, side)
+    image = brightened(image)
     added = round(margin * max(image.shape[:2]))
     luma, back = np.pad(grey(image), added, mode="edge"), np.array([[1.0, 0, 0], [0, 1, 0]])
     if angle:
@@ -106,7 +117,8 @@ def pick(
     """One of the faces: by number from 0 (largest first), by a point in it, or the largest."""
     if not faces:
         raise FaceError(
-            "No face was found in the picture. Say where mouth and eyes are (points), "
+            "No face was found in the picture: it has to be whole, from the front, and upright "
+            "within 30 degrees. Turn the picture, say where mouth and eyes are (points), "
             "or use ExtendFrames, which needs no face."
         )
     if point is not None:
@@ -114,12 +126,17 @@ def pick(
         hit = [face for face in faces if _holds(face, x, y)]
         if not hit:
             raise FaceError(f"There is no face at ({x:g}, {y:g}). {_listed(faces)}")
-        return min(hit, key=lambda face: float(np.hypot(*(face.centre - [x, y]))))
-    if index is None:
-        return faces[0]
-    if not 0 <= index < len(faces):
+        face = min(hit, key=lambda face: float(np.hypot(*(face.centre - [x, y]))))
+    elif index is not None and not 0 <= index < len(faces):
         raise FaceError(f"There is no face number {index}. {_listed(faces)}")
-    return faces[index]
+    else:
+        face = faces[index or 0]
+    if face.box[2] < SMALLEST:
+        raise FaceError(
+            f"The face at ({face.centre[0]:.0f}, {face.centre[1]:.0f}) is {face.box[2]:.0f} px "
+            f"wide; {SMALLEST} are needed. Use a larger picture of it, or enlarge this one."
+        )
+    return face
 
 
 def _holds(face: Face, x: float, y: float) -> bool:

@@ -22,7 +22,7 @@ SPREAD = 0.135  # standard deviation of the line's place
 HALF_WIDTH = 0.435  # IOD; of a mouth, smiling or not
 LINES, APART = 4, 0.1  # lines that are tried; so far from each other, IOD
 ELSEWHERE = 0.08  # IOD; a line so far off cuts the lip grotesquely
-SURE = (0.7, 1.2)  # margin, in log odds, at which every second line is right; and its scale
+SURE = (1.2, 1.2)  # margin, in log odds, at which every second line is right; and its scale
 KEPT, STEP = 3.0, 0.05  # log odds for lips that stay where they were; IOD they move in a frame
 
 
@@ -88,10 +88,7 @@ def find_lips(
     bests = [rims.best() for _, _, rims in found]
     k = int(np.argmax([score for _, _, score in bests]))
     corners, (upper, lower, score) = found[k][1], bests[k]
-    others = [
-        rims.score[np.abs(rims.upper + rims.lower - upper - lower) > 2 * ELSEWHERE]
-        for _, _, rims in found
-    ]
+    others = [rims.score[np.abs(rims.lower - lower) > ELSEWHERE] for _, _, rims in found]
     margin = score - max(float(other.max()) for other in others if len(other))
     middle = float(corners[:, 0].mean())
     return Lips((middle, lower), corners, lower - upper, _sure(margin))

@@ -8,7 +8,7 @@ import numpy as np
 from .cascade import detect, load
 from .geometry import BROW_OUT, BROW_UP, Face, Frame, average, with_mouth
 from .lips import Lips, find_lips
-from .pixels import blurred, grey, reduced, sampled
+from .pixels import blurred, brightened, grey, reduced, sampled
 
 EYES = np.array([(0.309, 0.390), (0.703, 0.405)])  # in the cascade's box
 EYE_SHIFT = np.array([(0.043, 0.034), (0.021, 0.033)])  # IOD; the eye cascade looks up and left
@@ -28,7 +28,7 @@ def refined(rgb: np.ndarray, spot: np.ndarray, angle: float = 0.0) -> Face:
     left, top = max(0, int(x - reach)), max(0, int(y - reach))
     crop = rgb[top : int(y + reach) + 1, left : int(x + reach) + 1]
     image, factor = reduced(crop, max(LEAST, round(max(crop.shape[:2]) * DETAIL / (0.39 * side))))
-    face = _details(image, (spot - [left, top, 0]) / factor, angle)
+    face = _details(brightened(image), (spot - [left, top, 0]) / factor, angle)
     return face.scaled(factor).moved(left, top)
 
 

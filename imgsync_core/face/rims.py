@@ -19,7 +19,7 @@ ACROSS = np.linspace(
 ROWS = np.arange(-24, 33)  # of s
 GAPS = np.array([0, *range(3, 20)])  # px between the edges; 0: closed
 MARGIN = 8  # rows without which an edge cannot be judged
-COLOURLESS, COLOURED = 0.03, 0.08  # spread of redness
+COLOURLESS, COLOURED = 0.12, 0.22  # spread of redness
 
 WEIGHTS = np.array(  # with colour, without
     [
