@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from .engines.base import PLAIN, Host
 from .engines.registry import engine
-from .errors import InputError
+from .errors import FaceError, InputError
 from .face.find import find_faces, pick
 from .face.geometry import Face, from_points
 from .face.tracks import FaceTrack, FollowedFace, GivenFaces, StillFace
 from .media.frames import FrameSource
 from .media.sound import Sound
 from .timeline import Timeline
+
+LOOKS = 120  # frames of a clip that are searched for a face before it counts as having none
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Animation:
     mouth, eyes: the user's own points, in pixels of the fitted picture; they win over finding.
     landmarks: all faces of each frame, found by somebody else; they win over finding too.
     seed: of what is left to chance.   strength: 0 to 2 of mouth, head, blink and expression.
+    options: of the engine, by name (see `engines.registry.options_of`).
+    host: the device that the engine runs on, and who listens to it.
+    lively: a still first gets head, blinks and brows from the built-in engine, its mouth off, so
+        that an engine which draws lips into a moving picture has one.
     """
 
     engine: str = "built-in"
@@ -37,6 +45,14 @@ class Animation:
     landmarks: Sequence[Sequence[Face]] | None = None
     seed: int = 0
     strength: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    host: Host = PLAIN
+    lively: bool = False
+
+    @property
+    def lengthens(self) -> bool:
+        """Whether the engine makes a clip last by itself. Raises InputError."""
+        return engine(self.engine, self.options, self.host).spec.lengthens
 
     def face_in(self, rgb: np.ndarray) -> Face:
         """The face to move in a picture uint8 (h, w, 3). Raises FaceError."""
@@ -58,14 +74,41 @@ class Animation:
         """The same, with the face of the source's first frame. Raises FaceError."""
         return replace(self, face=self.face_in(source.read(0, 1)[0, ..., :3]))
 
-    def faces(self, source: FrameSource) -> FaceTrack:
-        """The face in every frame of a source. Raises FaceError."""
-        first = self.face_in(source.read(0, 1)[0, ..., :3])
-        if source.n_frames == 1:
-            return StillFace(first)
-        if self.landmarks is not None:
-            return GivenFaces(source, self.landmarks, first)
-        return FollowedFace(source, first)
+    def faces(self, source: FrameSource, losing: bool = False) -> FaceTrack:
+        """The face in every frame of a source. Raises FaceError.
+
+        losing: the face may come later than in the first frame. In a clip there is none where it
+            cannot be seen.
+        """
+        if source.n_frames == 1 or not losing or self.landmarks is not None:
+            first = self.face_in(source.read(0, 1)[0, ..., :3])
+            if source.n_frames == 1:
+                return StillFace(first)
+            if self.landmarks is not None:
+                return GivenFaces(source, self.landmarks, first)
+            return FollowedFace(source, first)
+        begin, first = self._first_seen(source)
+        return FollowedFace(source, first, begin=begin)
+
+    def _first_seen(self, source: FrameSource) -> tuple[int, Face]:
+        """The first frame that shows the face, and where. Raises FaceError if none does."""
+
+        def seen(index: int) -> Face | None:
+            self.host.check()
+            try:
+                return self.face_in(source.read(index, index + 1)[0, ..., :3])
+            except FaceError as e:
+                errors.append(e)
+                return None
+
+        errors: list[FaceError] = []
+        step = max(1, round(source.fps / 2), source.n_frames // LOOKS)
+        for index in range(0, source.n_frames, step):
+            face = seen(index)
+            if face is not None:
+                earlier = ((i, seen(i)) for i in range(max(0, index - step + 1), index))
+                return next(((i, f) for i, f in earlier if f is not None), (index, face))
+        raise errors[0]
 
 
 def parse_which(text: str) -> tuple[int | None, tuple[float, float] | None]:
@@ -90,6 +133,11 @@ def animated(
     """The source with a face that speaks. Raises FaceError and InputError."""
     if sound is None:
         raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-    return engine(how.engine).animate(
-        source, how.faces(source), sound, timeline, seed=how.seed, strength=how.strength
-    )
+    chosen = engine(how.engine, how.options, how.host)
+    losing = chosen.spec.loses_faces
+    if how.lively and source.n_frames == 1:
+        quiet = {**how.strength, "mouth": 0.0}
+        moving = replace(how, engine="built-in", options={}, strength=quiet, lively=False)
+        source, losing = animated(source, moving, sound, timeline), False  # it is always there
+    faces = how.faces(source, losing)
+    return chosen.animate(source, faces, sound, timeline, seed=how.seed, strength=how.strength)

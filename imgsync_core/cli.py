@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate
+from . import __version__, cli_animate, cli_models
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_extend(commands)
     _add_probe(commands)
     _add_demo(commands)
+    cli_models.add(commands)
     return parser
 
 
@@ -82,7 +83,9 @@ def add_job(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seconds", help="duration, with or instead of AUDIO")
     p.add_argument("--grid", default="any", help="round frames up to 16k, 4k+1, 8n+1 or 17k+5")
     move = p.add_argument_group("motion")
-    move.add_argument("--mode", choices=_MODES, default="hold", help="how it lasts (hold)")
+    move.add_argument(
+        "--mode", choices=_MODES, help="how it lasts (hold; there and back where lips are drawn)"
+    )
     move.add_argument("--crossfade", type=int, default=0, metavar="N", help="loop: frames to blend")
     move.add_argument("--move", choices=_MOVES, default="zoom in", help="pan-zoom: which way")
     move.add_argument("--from", dest="start_rect", metavar="X,Y,W,H", help="pan-zoom: first view")
@@ -174,7 +177,8 @@ def job_of(args: argparse.Namespace) -> Job:
         fps=args.fps,
         grid=parse_grid(args.grid),
         fit=Fit(args.fit, width, height, args.multiple_of, BLUR if blur else color),
-        extension=Extension(
+        extension=args.mode
+        and Extension(
             args.mode,
             args.crossfade,
             start if args.start_rect is None else parse_rect(args.start_rect),
@@ -227,9 +231,21 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     from .render import render
 
     began = time.perf_counter()
+    if job.animation is not None:
+        _settle_threads(job.animation.engine)
     with _Progress(args.quiet or args.json) as progress:
         report = render(job, args.output, overwrite=args.overwrite, on_progress=progress)
     _show(report, time.perf_counter() - began, args)
+
+
+def _settle_threads(name: str) -> None:
+    """As many CPU threads as the engine runs best with; the process is ours alone."""
+    import torch
+
+    from .engines.registry import engine
+
+    if engine(name).spec.threads:
+        torch.set_num_threads(engine(name).spec.threads)
 
 
 def _show(report: Report, seconds: float, args: argparse.Namespace) -> None:

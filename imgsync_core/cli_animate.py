@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .engines.registry import NAMES, options_of
 from .errors import InputError
 
-_ENGINES = ("built-in",)
 _STRENGTHS = ("mouth", "head", "blink", "expression")
 
 
@@ -54,7 +54,7 @@ def _add_animate(commands: Any) -> None:
     )
     add_job(p)
     face = p.add_argument_group("face")
-    face.add_argument("--engine", choices=_ENGINES, default="built-in", help="(built-in)")
+    face.add_argument("--engine", choices=NAMES, default="built-in", help="(built-in)")
     face.add_argument(
         "--face",
         default="",
@@ -70,7 +70,42 @@ def _add_animate(commands: Any) -> None:
         metavar="mouth=1,head=1,…",
         help=f"of {', '.join(_STRENGTHS)}: 0 to 2, 1 is natural",
     )
+    face.add_argument(
+        "--lively",
+        action="store_true",
+        help="a still first gets head, blinks and brows of the built-in engine",
+    )
+    _add_options(p)
     p.set_defaults(run=_animate)
+
+
+def _add_options(p: argparse.ArgumentParser) -> None:
+    """The options that engines declare; what several have is one word."""
+    having: dict[str, list[str]] = {}
+    declared = {}
+    for name in NAMES:
+        for option in options_of(name):
+            having.setdefault(option.name, []).append(name)
+            declared[option.name] = option
+    group = p.add_argument_group("options of engines with networks")
+    for option in declared.values():
+        words: dict[str, Any] = {"dest": f"option_{option.name}", "default": None}
+        if option.kind is bool:
+            words["action"] = "store_true"
+        else:
+            words |= {"choices": option.choices or None, "metavar": option.kind.__name__.upper()}
+            words |= {"type": option.kind}
+        engines = ", ".join(having[option.name])
+        default = "" if option.kind is bool or option.default in ("", 0) else f" ({option.default})"
+        group.add_argument(option.word, help=f"{option.help}{default}; {engines}", **words)
+    group.add_argument("--models", metavar="DIR", help="folder of published models")
+    group.add_argument("--device", default="auto", help="such as cuda, cuda:1, mps or cpu (auto)")
+    group.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        default="auto",
+        help="numbers of the networks (auto: float16 where the device is good at it)",
+    )
 
 
 def _animate(args: argparse.Namespace) -> None:
@@ -88,8 +123,36 @@ def _animate(args: argparse.Namespace) -> None:
         eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
         seed=args.seed,
         strength=_strength(args.strength),
+        options=_options(args),
+        host=_host(args),
+        lively=args.lively,
     )
     run_job(replace(job_of(args), animation=how), args)
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What was said of the engine's options."""
+    said = {
+        name.removeprefix("option_"): value
+        for name, value in vars(args).items()
+        if name.startswith("option_") and value is not None
+    }
+    own = {option.name for option in options_of(args.engine)}
+    for option in (option for name in NAMES for option in options_of(name)):
+        if option.name in said and option.name not in own:
+            raise InputError(
+                f"{option.word} is not for the engine {args.engine}. Choose another (--engine)."
+            )
+    return said
+
+
+def _host(args: argparse.Namespace) -> Any:
+    """Where networks run, decided here once."""
+    from .engines.base import Host
+    from .engines.devices import choose
+
+    device, dtype = choose(args.device, args.dtype)
+    return Host(device=device, dtype=dtype, models=Path(args.models) if args.models else None)
 
 
 def _faces(args: argparse.Namespace) -> None:

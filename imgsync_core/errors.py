@@ -9,8 +9,11 @@
      |    +-- VideoError        a video that cannot be used
      |    +-- FaceError         no face, the wrong face, or points that make no face
      |    +-- TimeError         a frame rate, duration or frame count that makes no sense
+     |    +-- WeightsError      a weights file that is missing, damaged, or another's
      +-- OutputError            the file to write: its place, its disk, its encoder
      |    +-- EncodingError     a preset or option the encoder or the container cannot do
+     +-- FetchError             a published file that cannot be fetched
+     +-- EngineError            an engine whose numbers go wrong
      +-- MemoryLimitError       what was asked for does not fit in memory
 """
 
@@ -51,12 +54,24 @@ class TimeError(InputError):
     """A frame rate, a duration or a frame count that makes no sense."""
 
 
+class WeightsError(InputError):
+    """A weights file is missing, damaged, or belongs to another network."""
+
+
 class OutputError(ImgSyncError):
     """The output cannot be written where or how it was asked for."""
 
 
 class EncodingError(OutputError):
     """A preset or an option that the encoder or the container cannot do."""
+
+
+class FetchError(ImgSyncError):
+    """A published file cannot be fetched: no network, another file than announced, a full disk."""
+
+
+class EngineError(ImgSyncError):
+    """An engine cannot go on: its numbers went wrong."""
 
 
 class MemoryLimitError(ImgSyncError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,7 @@ class Job:
     """Extend ``picture`` to the length of ``sound`` (or of ``frames`` or ``seconds``).
 
     picture: a picture or video file.   fps: None = the video's own, 25 for a picture.
+    extension: how a clip lasts; None = it is held, or as the engine has it.
     animation: let the face in it speak; None = extend only.
     """
 
@@ -65,7 +66,7 @@ class Job:
     fps: Any = None
     grid: Grid = GRIDS["any"]
     fit: Fit = AS_IT_IS
-    extension: Extension = HOLD
+    extension: Extension | None = None
     animation: Animation | None = None
     edit: SoundEdit = field(default_factory=SoundEdit)
     background: RGB = (0, 0, 0)
@@ -86,7 +87,7 @@ def render(
     source = open_source(job.picture, job.fps)
     try:
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
-        frames = _frames(source, job, sound, timeline)
+        frames = _frames(source, job, sound, timeline, check)
         with Muxer(
             target,
             job.encoding,
@@ -162,24 +163,33 @@ def timeline_for(
     return Timeline.of_frames(grid.round_up(wanted), fps, sound.rate, sound.n_samples)
 
 
-def _frames(source: FrameSource, job: Job, sound: Sound | None, time: Timeline) -> FrameSource:
+def _frames(
+    source: FrameSource,
+    job: Job,
+    sound: Sound | None,
+    time: Timeline,
+    check: Callable[[], None] | None,
+) -> FrameSource:
     if job.animation is None:
         return _extended(source, job, time.n_frames)
     from .animation import animated  # torch is not needed without
 
-    if source.n_frames > 1:
-        return animated(_extended(source, job, time.n_frames), job.animation, sound, time)
-    still = source if job.fit.is_identity else Fitted(source, job.fit)
-    return animated(still, job.animation, sound, time)
+    how = job.animation
+    if check is not None:
+        how = replace(how, host=replace(how.host, check=check))
+    if source.n_frames > 1 and not (job.extension is None and how.lengthens):
+        return animated(_extended(source, job, time.n_frames), how, sound, time)
+    fitted = source if job.fit.is_identity else Fitted(source, job.fit)
+    return animated(fitted, how, sound, time)
 
 
 def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:
     size = job.fit.size(*source.size)
-    fit = job.fit
-    if job.extension.mode == "pan-zoom":
+    fit, extension = job.fit, job.extension or HOLD
+    if extension.mode == "pan-zoom":
         fit = _detailed(fit, source.size, size)
     fitted = source if fit.is_identity else Fitted(source, fit)
-    return extend(fitted, n_frames, job.extension, size)
+    return extend(fitted, n_frames, extension, size)
 
 
 def _detailed(fit: Fit, native: tuple[int, int], size: tuple[int, int]) -> Fit:

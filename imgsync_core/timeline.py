@@ -200,3 +200,9 @@ def ping_pong_period(n: int) -> int:
 def ping_pong_index(i: Any, n: int) -> Any:
     """Play there and back: 0 1 2 3 2 1 0 1 ..."""
     return n - 1 - abs(n - 1 - i % ping_pong_period(n))
+
+
+def mirrored_index(i: Any, n: int) -> Any:
+    """Play there and back with both end frames shown twice: 0 1 2 3 3 2 1 0 0 1 ..."""
+    turn = i % (2 * n)
+    return turn + (2 * n - 1 - 2 * turn) * (turn > n - 1)

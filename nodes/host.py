@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,9 @@ class Progress:
 def exists(path: str) -> bool:
     """Whether a file in the temporary folder is still there: ComfyUI empties it."""
     return os.path.isfile(path)
+
+
+def routes() -> Any:
+    """The web server's table of routes; None where no server runs, as in tests."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    return getattr(getattr(server, "instance", None), "routes", None)

@@ -46,6 +46,19 @@ def mono(block: np.ndarray) -> np.ndarray:
     return mean
 
 
+def speech(blocks: Iterable[np.ndarray], rate: int, target: int) -> Iterator[np.ndarray]:
+    """Blocks of float32 (n,) or (channels, n) -> mono at ``target`` Hz, in blocks of about 1 s.
+
+    All together are ceil(n * target / rate) samples, the same however the sound came in blocks.
+    """
+    resampler = Resampler(rate, target) if rate != target else None
+    for block in cut((np.atleast_2d(block).T for block in blocks), rate):
+        second = mono(block.T)
+        yield resampler.feed(second) if resampler else second
+    if resampler:
+        yield resampler.finish()
+
+
 class Resampler:
     """From ``rate`` to ``target`` Hz, block by block: ``feed`` each block, then ``finish``."""
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..face.tracks import FaceTrack
 from ..media.frames import FrameSource
@@ -17,13 +22,61 @@ class EngineSpec:
     """What is known of an engine before it runs.
 
     name: as the user chooses it.      title: for people.
-    licence: of its weights.           needs: files it has to have, none for the built-in engine.
+    licence: of its weights.           needs: published files it has to have (see `models`).
+    threads: of the CPU, in a process that is its own; 0 = all. Small work is slower when shared
+    out, the more so beside an encoder with threads of its own.
+    lengthens: it makes a clip last by itself; others get as many frames as the timeline has.
+    loses_faces: it wants to know where the face cannot be seen, and smooths by itself.
     """
 
     name: str
     title: str
     licence: str
     needs: tuple[str, ...] = ()
+    threads: int = 0
+    lengthens: bool = False
+    loses_faces: bool = False
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Finished frames: uint8 (t, h, w, c), and the number of the first."""
+
+    data: np.ndarray
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """One past the number of the last frame."""
+        return self.start + len(self.data)
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Host:
+    """What runs an engine, and lends it a device and its ears.
+
+    device: torch's name of where networks run.   dtype: of their numbers; None = float32.
+    models: folder of published files; None = the usual one.
+    check(): called often, at least once a step of denoising; what it raises cancels.
+    on_step(done, total): after each step of all there are to do.
+    on_frames(frames): uint8 (t, h, w, c), frames as soon as they are finished, to look at.
+    placed(network): a context in which a network is on its device. The plain one leaves it there.
+    """
+
+    device: Any = "cpu"
+    dtype: Any = None
+    models: Path | None = None
+    check: Callable[[], None] = _nothing
+    on_step: Callable[[int, int], None] = _nothing
+    on_frames: Callable[[np.ndarray], None] = _nothing
+    placed: Callable[[Any], AbstractContextManager[Any]] | None = None
+
+
+PLAIN = Host()
 
 
 class Engine(ABC):

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
 from ..errors import InputError
-from .base import Engine
+from .latentsync.options import OPTIONS as LATENTSYNC
+from .options import Option, checked
 
-NAMES = ("built-in",)
+if TYPE_CHECKING:
+    from .base import Engine, Host
+
+Values = Mapping[str, Any]
 
 
-def engine(name: str) -> Engine:
-    """The engine of that name. Raises InputError."""
-    if name == "built-in":
-        from .warp.engine import WarpEngine
+def _built_in(values: Values, host: Host) -> Engine:
+    from .warp.engine import WarpEngine
 
-        return WarpEngine()
-    raise InputError(f"Engine {name!r} is not known. Use {', '.join(NAMES)}.")
+    return WarpEngine()
+
+
+def _latentsync(values: Values, host: Host) -> Engine:
+    from .latentsync.engine import LatentSyncEngine
+    from .latentsync.options import Options
+
+    return LatentSyncEngine(Options(**values), host)
+
+
+_ENGINES: dict[str, tuple[tuple[Option, ...], Callable[[Values, Host], Engine]]] = {
+    "built-in": ((), _built_in),
+    "latentsync": (LATENTSYNC, _latentsync),
+}
+NAMES = tuple(_ENGINES)
+
+
+def options_of(name: str) -> tuple[Option, ...]:
+    """What can be chosen of the engine of that name. Raises InputError."""
+    if name not in _ENGINES:
+        raise InputError(f"Engine {name!r} is not known. Use {', '.join(NAMES)}.")
+    return _ENGINES[name][0]
+
+
+def engine(name: str, values: Values | None = None, host: Host | None = None) -> Engine:
+    """The engine of that name.
+
+    values: of its options (see ``options_of``), the rest as they are by default.
+    host: what runs it; a plain one by default. Raises InputError.
+    """
+    chosen = checked(options_of(name), values or {}, name)
+    from .base import PLAIN
+
+    return _ENGINES[name][1](chosen, host or PLAIN)

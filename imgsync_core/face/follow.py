@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .cascade import detect, grouped, load
 from .find import find_faces
-from .geometry import Face, Frame
+from .geometry import Face
 from .lips import Lips, find_lips
-from .pixels import grey, reduced, sampled, shrunk, turned
-from .refine import DETAIL, LEAST, refined, with_lips
+from .look import Look
+from .pixels import grey, reduced, shrunk
+from .refine import DETAIL, LEAST, near, with_lips
 from .register import Place, Template
 
 FINE, COARSE = 24.0, 10.0  # px to one IOD of the two templates
@@ -29,9 +29,10 @@ FRESH = 0.9  # a lower one: the face has changed, take a new template at the nex
 CHECK = 25  # frames between two checks by the cascade
 OFF, PULL = 0.05, 0.2  # IOD: a check that is so far off pulls this much
 WRONG = 0.3  # IOD: a check so far off saw something else
-LOOK = 12  # frames of a lost face between two searches of the whole picture
-KIN = 0.35  # correlation with the first frame's colours under which it is somebody else
-FAR = 0.1  # correlation that a distance of one IOD is worth
+LOOK = 6  # frames of a lost face between two searches of the whole picture
+STRANGER = 0.5  # likeness under which a face that turns up is somebody else
+DIFFERENT = 0.3  # likeness under which a face that was being followed has been swapped
+NEAR, FAR = 0.2, 3.0  # likeness that nearness is worth; IOD beyond which it says nothing
 JUMP = 1.3  # times larger or smaller in one frame: not the same face
 CALM, SURE_STEP = 0.75, 0.03  # share of the old lips that is kept at rest; IOD of real motion
 JAW = 0.8  # of the lower lip's way is the chin's
@@ -57,7 +58,7 @@ class Follower:
         self._key: _Key | None = None
         self._place = Place(1, 0)
         self._lips: Lips | None = None
-        self._looks: np.ndarray | None = None  # of the first frame's face
+        self._look: Look | None = None  # in the first frame
         self._checked = 0  # frames since
         self._lost = 0  # frames
 
@@ -69,6 +70,8 @@ class Follower:
         view = _View.of(rgb, self._place)
         place, fit = self._registered(view)
         if fit < (GOOD if self._lost == 0 else BACK):
+            return self._again(rgb)
+        if self._look is not None and view.look(place).likeness(self._look) < DIFFERENT:
             return self._again(rgb)
         self._place, self._lost = place, 0
         self._checked += 1
@@ -119,26 +122,28 @@ class Follower:
         """The face, found again after the template was not there."""
         assert self._key is not None
         last = self._moved(self._key.shape)
-        found = None
-        if self._lost == 0:
-            found = near(rgb, last)
-            found = found if found is not None and self._kinship(rgb, found, last) > KIN else None
-        elif self._lost % LOOK == 0:
+        found = None if self._lost else self._known(rgb, near(rgb, last), DIFFERENT)
+        if found is None and self._lost % LOOK == 0:
             faces = [(self._kinship(rgb, face, last), face) for face in find_faces(rgb)]
-            kin, face = max(faces, key=lambda pair: pair[0], default=(-1.0, None))
-            found = face if kin > KIN else None
+            _, best = max(faces, key=lambda pair: pair[0], default=(0.0, None))
+            found = self._known(rgb, best, STRANGER)
         self._lost += 1
         if found is None:
             return None
         self._take(rgb, found)
         return found
 
+    def _known(self, rgb: np.ndarray, face: Face | None, least: float) -> Face | None:
+        """The face, if it looks like the one that is followed."""
+        if face is None or self._look is None:
+            return face
+        return face if Look.of(rgb, face).likeness(self._look) >= least else None
+
     def _kinship(self, rgb: np.ndarray, face: Face, last: Face) -> float:
-        """How much a face is the followed one: looks, place and size."""
-        looks = _looks(_View.of(rgb, _place_of(face)), _place_of(face))
-        alike = float(looks @ self._looks) if self._looks is not None else 1.0
-        way = math.hypot(*(face.eyes - last.eyes).mean(0)) / last.iod
-        return alike - FAR * min(way + 2 * abs(math.log(face.iod / last.iod)), 3)
+        """How much a face is the one that is followed: looks, place and size."""
+        alike = Look.of(rgb, face).likeness(self._look) if self._look is not None else 1.0
+        way = distance(face, last) + 2 * abs(math.log(face.iod / last.iod))
+        return alike - NEAR * min(way, FAR) / FAR
 
     def _take(self, rgb: np.ndarray, face: Face) -> None:
         """Follow this face from here on."""
@@ -153,8 +158,8 @@ class Follower:
             seen = view.lips(place, lips, None)
             if math.hypot(*(np.subtract(seen.line, lips.line))) > AGREE:
                 lips = None
-        if self._looks is None:
-            self._looks = _looks(view, place)
+        if self._look is None:
+            self._look = Look.of(rgb, face)
         self._key = _Key(fine, coarse, shape, lips)
         self._place, self._lips = place, lips
         self._checked = self._lost = 0
@@ -184,8 +189,9 @@ class _View:
     top: int
     fine: np.ndarray  # luma at about FINE px to one IOD
     fine_scale: float  # of the image
-    coarse: np.ndarray
+    coarse: np.ndarray  # luma at about COARSE px to one IOD
     coarse_scale: float
+    colours: np.ndarray  # of the coarse one
 
     @classmethod
     def of(cls, rgb: np.ndarray, place: Place) -> _View:
@@ -197,10 +203,9 @@ class _View:
         crop = rgb[top : max(int(y + south * iod), top + LEAST)]
         crop = crop[:, left : max(int(x + east * iod), left + LEAST)]
         image, factor = reduced(crop, max(LEAST, round(max(crop.shape[:2]) * DETAIL / iod)))
-        luma = grey(image)
-        fine, fine_scale = _smaller(luma, FINE * factor / iod)
-        coarse, coarse_scale = _smaller(fine, COARSE * factor / iod / fine_scale)
-        return cls(image, factor, left, top, fine, fine_scale, coarse, coarse_scale * fine_scale)
+        fine, fine_scale = _smaller(grey(image), FINE * factor / iod)
+        colours, coarse_scale = _smaller(image, COARSE * factor / iod)
+        return cls(image, factor, left, top, fine, fine_scale, grey(colours), coarse_scale, colours)
 
     def inside(self, place: Place) -> Place:
         """A place in the frame as one in the image."""
@@ -219,35 +224,20 @@ class _View:
 
     def lips(self, place: Place, usual: Lips, last: Lips | None) -> Lips:
         """The lips of the face at a place in the frame."""
-        here = self.inside(place)
-        frame = Frame(
-            np.array([here.origin.real, here.origin.imag]),
-            np.array([here.across.real, here.across.imag]),
-        )
+        frame = self.inside(place).frame
         return find_lips(self.image, frame, usual.line[1] - usual.inner / 2, last)
 
+    def look(self, place: Place) -> Look:
+        """How the face at a place in the frame looks."""
+        return Look.seen(self.colours, self.inside(place).scaled(self.coarse_scale).frame)
 
-def _smaller(luma: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+
+def _smaller(image: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """The picture about `scale` times as large, but not larger, and its exact scale."""
     if scale >= 1:
-        return luma, 1.0
-    h, w = (max(2, round(n * scale)) for n in luma.shape)
-    return shrunk(luma, h, w), w / luma.shape[1]
-
-
-def _looks(view: _View, place: Place) -> np.ndarray:
-    """The colours of a face, coarse: a vector of length 1 that forgets how bright they are."""
-    here = view.inside(place)
-    u, v = (np.arange(low, high, 1 / COARSE) for low, high in ((-0.8, 0.8), (-0.6, 1.4)))
-    x, y = here.out(u + 1j * v[:, None])
-    size = max(1.0, abs(here.across) / COARSE)
-    h, w = (max(1, round(n / size)) for n in view.image.shape[:2])
-    small = shrunk(view.image, h, w)
-    scale = np.array([w, h]) / view.image.shape[1::-1]
-    offsets = x * scale[0] - 0.5, y * scale[1] - 0.5
-    colours = np.log(sampled(small, *offsets) + 16).ravel()
-    colours = colours - colours.mean()
-    return colours / max(float(np.linalg.norm(colours)), 1e-6)
+        return image, 1.0
+    h, w = (max(2, round(n * scale)) for n in image.shape[:2])
+    return shrunk(image, h, w), w / image.shape[1]
 
 
 def _place_of(face: Face) -> Place:
@@ -305,35 +295,32 @@ def _calmed(last: Lips, new: Lips) -> Lips:
     )
 
 
-def near(rgb: np.ndarray, last: Face) -> Face | None:
-    """The face near its last place, by the cascade, or None."""
-    x, y, w, h = last.box
-    reach = 0.35 * w
-    left, top = max(0, int(x - reach)), max(0, int(y - reach))
-    crop = rgb[top : int(y + h + reach) + 1, left : int(x + w + reach) + 1]
-    if min(crop.shape[:2], default=0) < LEAST:
-        return None
-    image, factor = reduced(crop, 96)
-    luma, back = grey(image), np.array([[1.0, 0, 0], [0, 1, 0]])
-    angle = -last.roll if abs(last.roll) > math.radians(12) else 0.0
-    if angle:
-        luma, back = turned(luma, -angle)
-    side = w / factor
-    boxes, scores = detect(luma, load("face"), side * 0.75, side * 1.35)
-    boxes, scores, members = grouped(boxes, scores, 1)
-    if not len(boxes):
-        return None
-    bx, by, wide = boxes[int(members.argmax())]
-    centre = back @ np.array([bx + wide / 2 - 0.5, by + wide / 2 - 0.5, 1.0]) + 0.5
-    spot = np.array([*centre, wide]) * factor + [left, top, 0]
-    return refined(rgb, spot, -angle)
+def follow(frames: Iterable[np.ndarray], first: Face | None = None) -> Iterator[Face | None]:
+    """The same face in each frame; None where it is not to be seen.
 
-
-def track(frames: Iterable[np.ndarray], first: Face | None = None) -> Iterator[Face | None]:
-    """The same face in each frame; None where it cannot be seen.
-
-    frames: uint8 (h, w, 3), in order; first: the face to follow, as picked in the first frame
+    frames: uint8 (h, w, 3), in order; first: the face to follow, as seen in the first frame; None:
+        the largest of the first frame that has one
     """
     follower = Follower(first)
     for frame in frames:
         yield follower.update(frame)
+
+
+def follow_given(frames: Iterable[Sequence[Face]], first: Face) -> Iterator[Face | None]:
+    """The same face among those that somebody else found in each frame, by its place.
+
+    A face that went away may come back anywhere when it comes back alone.
+    """
+    last, lost = first, False
+    for faces in frames:
+        best = min(faces, key=lambda face: distance(face, last), default=None)
+        if best is not None and distance(best, last) > 1.0 and not (lost and len(faces) == 1):
+            best = None
+        lost = best is None
+        last = best or last
+        yield best
+
+
+def distance(face: Face, other: Face) -> float:
+    """Between two faces' eyes, in IOD."""
+    return float(np.hypot(*(face.eyes - other.eyes).mean(0))) / other.iod

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .cascade import detect, load
+from .cascade import detect, grouped, load
 from .geometry import BROW_OUT, BROW_UP, Face, Frame, average, with_mouth
 from .lips import Lips, find_lips
-from .pixels import blurred, brightened, grey, reduced, sampled
+from .pixels import blurred, brightened, grey, reduced, sampled, turned
 
 EYES = np.array([(0.309, 0.390), (0.703, 0.405)])  # in the cascade's box
 EYE_SHIFT = np.array([(0.043, 0.034), (0.021, 0.033)])  # IOD; the eye cascade looks up and left
@@ -118,3 +118,27 @@ def _brows(image: np.ndarray, frame: Frame) -> np.ndarray:
         score = dark - 0.5 * 0.1 * ((v + BROW_UP) / 0.1) ** 2
         found.append(frame.out(side * BROW_OUT, v[int(score.argmax())]))
     return np.stack(found)
+
+
+def near(rgb: np.ndarray, last: Face) -> Face | None:
+    """The face near its last place, by the cascade, or None."""
+    x, y, w, h = last.box
+    reach = 0.35 * w
+    left, top = max(0, int(x - reach)), max(0, int(y - reach))
+    crop = rgb[top : int(y + h + reach) + 1, left : int(x + w + reach) + 1]
+    if min(crop.shape[:2], default=0) < LEAST:
+        return None
+    image, factor = reduced(crop, 96)
+    luma, back = grey(image), np.array([[1.0, 0, 0], [0, 1, 0]])
+    angle = -last.roll if abs(last.roll) > math.radians(12) else 0.0
+    if angle:
+        luma, back = turned(luma, -angle)
+    side = w / factor
+    boxes, scores = detect(luma, load("face"), side * 0.75, side * 1.35)
+    boxes, scores, members = grouped(boxes, scores, 1)
+    if not len(boxes):
+        return None
+    bx, by, wide = boxes[int(members.argmax())]
+    centre = back @ np.array([bx + wide / 2 - 0.5, by + wide / 2 - 0.5, 1.0]) + 0.5
+    spot = np.array([*centre, wide]) * factor + [left, top, 0]
+    return refined(rgb, spot, -angle)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .geometry import Frame
 from .pixels import sampled
 
 SPAN = ((-0.8, 0.8), (-0.52, 0.6))  # u and v in IOD: from the brows to the nose, not the mouth
@@ -30,6 +31,14 @@ class Place:
         """x and y of points w."""
         z = self.across * w + self.origin
         return z.real, z.imag
+
+    @property
+    def frame(self) -> Frame:
+        """The same as vectors."""
+        return Frame(
+            np.array([self.origin.real, self.origin.imag]),
+            np.array([self.across.real, self.across.imag]),
+        )
 
     def scaled(self, factor: float, left: float = 0.0, top: float = 0.0) -> Place:
         """The place in a picture resized by `factor` and then moved by left, top px."""

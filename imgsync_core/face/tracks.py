@@ -8,15 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..media.frames import FrameSource
-from .follow import track
+from .follow import follow, follow_given
 from .geometry import POINTS, TUPLES, Face
-
-
-def closest(faces: Sequence[Face], last: Face | None) -> Face | None:
-    """The face whose eyes are nearest to those of the last one; the first where there is none."""
-    if not faces or last is None:
-        return faces[0] if faces else None
-    return min(faces, key=lambda face: float(np.abs(face.eyes - last.eyes).sum()))
 
 
 class FaceTrack(ABC):
@@ -52,22 +45,15 @@ class _Folded(FaceTrack):
 
 
 class GivenFaces(_Folded):
-    """Faces that somebody else found, of which the one nearest to the last is taken."""
+    """Faces that somebody else found, of which the one that is kept to is taken."""
 
-    def __init__(
-        self, source: FrameSource, faces: Sequence[Sequence[Face]], first: Face | None
-    ) -> None:
+    def __init__(self, source: FrameSource, faces: Sequence[Sequence[Face]], first: Face) -> None:
         """faces: all faces of each of the first ``n_frames`` frames.   first: the one to keep to.
 
         The last entry stands for the frames after it.
         """
         super().__init__(source)
-        self._faces: list[Face | None] = []
-        last = first
-        for found in faces[: self.n_frames]:
-            face = closest(found, last)
-            self._faces.append(face)
-            last = face or last
+        self._faces = list(follow_given(faces[: self.n_frames], first))
 
     def at(self, index: int) -> Face | None:
         return self._faces[min(self._fold(index), len(self._faces) - 1)]
@@ -79,17 +65,20 @@ class FollowedFace(_Folded):
     Keeps 34 numbers a frame: 12 MB for an hour.
     """
 
-    def __init__(self, source: FrameSource, first: Face) -> None:
+    def __init__(self, source: FrameSource, first: Face, *, begin: int = 0) -> None:
+        """begin: the frame in which the first face is; it is not to be seen before."""
         super().__init__(source)
-        self._first = first
+        self._first, self._begin = first, begin
         self._rows: list[np.ndarray | None] = []
         self._coming: Iterator[Face | None] | None = None
 
     def at(self, index: int) -> Face | None:
         index = self._fold(index)
         if self._coming is None:
-            frames = (self._source.read(i, i + 1)[0, ..., :3] for i in range(self.n_frames))
-            self._coming = track(frames, self._first)
+            seen = range(self._begin, self.n_frames)
+            frames = (self._source.read(i, i + 1)[0, ..., :3] for i in seen)
+            self._rows = [None] * self._begin
+            self._coming = follow(frames, self._first)
         while len(self._rows) <= index:
             face = next(self._coming)
             self._rows.append(None if face is None else _packed(face))

@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, TimeError
-from ..timeline import hold_index, loop_index, ping_pong_index, ping_pong_period
+from ..timeline import (
+    hold_index,
+    loop_index,
+    mirrored_index,
+    ping_pong_index,
+    ping_pong_period,
+)
 from .fit import Fit
 from .picture import RGB, Picture, compose
 
@@ -52,6 +58,13 @@ class FrameSource(ABC):
             for run in np.split(indices, cuts)
         ]
         return runs[0] if len(runs) == 1 else np.concatenate(runs)
+
+    def origin(self, index: int) -> tuple[FrameSource, int]:
+        """The source that this very frame is read from, and its index there."""
+        return self, index
+
+    def cancel(self) -> None:  # noqa: B027 - most sources take no time
+        """Give up what is being made: called while another thread reads, which then raises."""
 
     @property
     def frame_bytes(self) -> int:
@@ -109,6 +122,9 @@ class _View(FrameSource):
     def close(self) -> None:
         self.source.close()
 
+    def cancel(self) -> None:
+        self.source.cancel()
+
     def _cycle(self, lead: int, period: int) -> None:
         """Declare a repetition, where one is reached at all."""
         if self.n_frames > lead:
@@ -118,15 +134,29 @@ class _View(FrameSource):
         return np.arange(start, min(stop, self.n_frames))
 
 
-class Held(_View):
+class _Mapped(_View):
+    """Frames of another source in another order."""
+
+    @abstractmethod
+    def shown(self, index: Any) -> Any:
+        """Index, or array of indices, here -> in the source."""
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self.source.take(self.shown(self._indices(start, stop)))
+
+    def origin(self, index: int) -> tuple[FrameSource, int]:
+        return self.source.origin(int(self.shown(index)))
+
+
+class Held(_Mapped):
     """The source once, then its last frame for as long as needed."""
 
     def __init__(self, source: FrameSource, n_frames: int) -> None:
         super().__init__(source, n_frames)
         self._cycle(source.n_frames - 1, 1)
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self.source.take(hold_index(self._indices(start, stop), self.source.n_frames))
+    def shown(self, index: Any) -> Any:
+        return hold_index(index, self.source.n_frames)
 
 
 class Looped(_View):
@@ -166,15 +196,26 @@ def _mix(a: np.ndarray, b: np.ndarray, part: np.ndarray, whole: int) -> np.ndarr
     return ((a * (whole - weight) + b * weight + whole // 2) // whole).astype(np.uint8)
 
 
-class PingPong(_View):
+class PingPong(_Mapped):
     """There and back again; neither end frame is shown twice."""
 
     def __init__(self, source: FrameSource, n_frames: int) -> None:
         super().__init__(source, n_frames)
         self._cycle(0, ping_pong_period(source.n_frames))
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self.source.take(ping_pong_index(self._indices(start, stop), self.source.n_frames))
+    def shown(self, index: Any) -> Any:
+        return ping_pong_index(index, self.source.n_frames)
+
+
+class Mirrored(_Mapped):
+    """There and back again, each end frame shown twice."""
+
+    def __init__(self, source: FrameSource, n_frames: int) -> None:
+        super().__init__(source, n_frames)
+        self._cycle(0, 2 * source.n_frames)
+
+    def shown(self, index: Any) -> Any:
+        return mirrored_index(index, self.source.n_frames)
 
 
 class Trimmed(_View):
@@ -193,6 +234,9 @@ class Trimmed(_View):
     def read(self, start: int, stop: int) -> np.ndarray:
         stop = min(stop, self.n_frames)
         return self.source.read(start + self._start, stop + self._start)
+
+    def origin(self, index: int) -> tuple[FrameSource, int]:
+        return self.source.origin(index + self._start)
 
 
 class Fitted(_View):

@@ -21,7 +21,7 @@ from .encoding import Encoding
 from .frames import FrameSource, is_one_frame
 from .video_track import VideoTrack
 
-CHUNK_BYTES = 16 << 20  # raw frames read at a time
+CHUNK_BYTES = 4 << 20  # raw frames read at a time
 CYCLE_BYTES = 64 << 20  # encoded frames kept for writing again; a longer pass is encoded anew
 
 Timed = tuple[Any, int]
@@ -57,6 +57,9 @@ def _segment(track: VideoTrack, source: FrameSource, start: int, stop: int) -> I
     try:
         for packet in track.segment(ahead):
             yield packet, start + packet.pts
+    except BaseException:
+        source.cancel()  # or the thread would have to finish what it has begun
+        raise
     finally:
         ahead.stop()
 

@@ -21,7 +21,7 @@ from .voice import whole
 class WarpEngine(Engine):
     """Moves the picture itself; draws only the inside of the mouth and the lids."""
 
-    spec = EngineSpec("built-in", "Built-in animator", "Apache-2.0")
+    spec = EngineSpec("built-in", "Built-in animator", "Apache-2.0", threads=1)
 
     def animate(
         self,

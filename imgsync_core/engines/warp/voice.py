@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...audio import mel, voice
-from ...audio.resample import Resampler, cut, mono
+from ...audio.resample import speech
 from ...audio.windows import overlapped
 from ...errors import SoundError
 from ...media.sound import Sound
@@ -115,7 +115,11 @@ def curves(
         raise SoundError(f"A sample rate of {rate} Hz is too low to hear speech. Use 8000 or more.")
     net = net or load_net()
     sound = overlapped(
-        _at_16k(blocks, rate), lambda part: analyse(part, net), _WINDOW, _OVERLAP, voice.HOP
+        speech(blocks, rate, mel.RATE),
+        lambda part: analyse(part, net),
+        _WINDOW,
+        _OVERLAP,
+        voice.HOP,
     )
     for table in sound:
         yield Curves.of_table(table)
@@ -124,16 +128,6 @@ def curves(
 def whole(sound: Sound) -> np.ndarray:
     """The curves of all of a sound, float32 (t, 8) as of ``Curves.table``: 6 MB for an hour."""
     return np.concatenate([piece.table() for piece in curves(sound.blocks(), sound.rate)])
-
-
-def _at_16k(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """One-second blocks of mono sound at 16 kHz, float32 (n,)."""
-    resampler = Resampler(rate, mel.RATE) if rate != mel.RATE else None
-    for block in cut((np.atleast_2d(block).T for block in blocks), rate):
-        second = mono(block.T)
-        yield resampler.feed(second) if resampler else second
-    if resampler:
-        yield resampler.finish()
 
 
 @torch.inference_mode()

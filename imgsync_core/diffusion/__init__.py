@@ -1,0 +1,1 @@
+"""Denoising: schedules, DDIM steps, guidance and plans of windows."""

@@ -1,0 +1,68 @@
+"""Classifier-free guidance (Ho and Salimans, 2022): away from what nothing was said of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..nn.attention import KeysValues
+from ..nn.stages import Cond, Context
+from ..nn.unet import Deep
+
+Predict = Callable[[Tensor, Tensor | int, Cond, Deep | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What a network is asked at each step, and how its answers become one.
+
+    conds: one pass each. Their predictions together are one batch: the conditional one, or the
+        unconditional and then the conditional one. Both in one condition are computed at once
+        and share what they have in common; in two they take turns and half the memory.
+    scale: how far to go from the unconditional to the conditional prediction; 1 is the latter.
+    """
+
+    conds: tuple[Cond, ...]
+    scale: float = 1.0
+
+    def nothing_kept(self) -> list[Deep]:
+        """Empty places for what each pass may keep of its deep layers."""
+        return [Deep() for _ in self.conds]
+
+    def __call__(
+        self, predict: Predict, sample: Tensor, timestep: Tensor | int, deep: Sequence[Deep] | None
+    ) -> Tensor:
+        """The guided prediction for (b, c, f, h, w), in float32."""
+        kept = deep or [None] * len(self.conds)
+        outs = [
+            predict(sample, timestep, cond, mine).float()
+            for cond, mine in zip(self.conds, kept, strict=True)
+        ]
+        out = torch.cat(outs)
+        if len(out) == len(sample):
+            return out
+        without, told = out.chunk(2)
+        return without + self.scale * (told - without)
+
+
+def guided_by(
+    reads: str, keys_values: Mapping[str, KeysValues], scale: float, *, in_turn: bool = False
+) -> Guidance:
+    """Guidance by one context whose absence is tokens of zeros, for a single batch item.
+
+    keys_values: of the context's tokens, from `nn.stages.projected`.
+    scale: at 1 or below only the conditional prediction is made.
+    in_turn: unconditional and conditional pass one after the other, for half the memory.
+    """
+
+    def cond(projected: Mapping[str, KeysValues], silent: int) -> Cond:
+        return Cond(context={reads: Context(projected=projected, silent=silent)})
+
+    if scale <= 1:
+        return Guidance((cond(keys_values, 0),))
+    if in_turn:
+        return Guidance((cond({}, 1), cond(keys_values, 0)), scale)
+    return Guidance((cond(keys_values, 1),), scale)

@@ -1,0 +1,1 @@
+"""LatentSync: lips from a voice, by diffusion on windows of a video."""

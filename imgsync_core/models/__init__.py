@@ -1,0 +1,1 @@
+"""Published model files: which there are, where they live, how to get and to check them."""

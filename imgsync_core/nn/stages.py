@@ -1,0 +1,252 @@
+"""What the layers of a UNet are made of: each stage is called as ``stage(x, cond) -> x``.
+
+Pictures are ``(b f) c h w``: the frames of a clip are rows of the batch, those of one clip
+together. In channels-last memory that is also ``(b f) (h w) c`` and ``b c (f h) w``, so that
+tokens and norms over whole clips are views and not copies.
+
+A batch item that several items of a later stage share is computed once: ``x`` may have fewer
+rows than the condition has, until a stage needs them apart (see `spread`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .attention import Attention, KeysValues
+
+TRANSFORMER_EPS = 1e-6  # of the group norms in front of transformers; resnets have their own
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stages that look outside read: a voice, a face, another picture.
+
+    tokens: (rows, s, c), rows being (b f); None if ``projected`` has all that is needed.
+    projected: keys and values of the tokens by site, made once by `projected`.
+    silent: so many items at the head of the batch see tokens of zeros instead. As keys and
+        values have no bias, nothing but the output's bias is left of such an attention; no
+        rows are given or computed for them.
+    """
+
+    tokens: Tensor | None = None
+    projected: Mapping[str, KeysValues] = field(default_factory=dict)
+    silent: int = 0
+
+
+@dataclass(frozen=True)
+class Cond:
+    """All that a stage may look at besides ``x``; what is absent is None.
+
+    frames: frames of a clip, the f of (b f).
+    time: embedding of the time step, (b or 1, d).
+    context: what is read, by name ("audio", "face").
+    added: features to add to what the first convolution makes, (b f) c h w.
+    record: where recording stages leave their normalised tokens, by site.
+    """
+
+    frames: int = 1
+    time: Tensor | None = None
+    context: Mapping[str, Context] = field(default_factory=dict)
+    added: Tensor | None = None
+    record: dict[str, Tensor] | None = None
+
+
+def spread(x: Tensor, rows: int) -> Tensor:
+    """Repeat the whole of ``x`` along the batch until it has ``rows`` rows."""
+    return x if x.shape[0] >= rows else torch.cat([x] * (rows // x.shape[0]))
+
+
+class FrameNorm(nn.GroupNorm):
+    """Group norm of (b f) c h w, per frame or, if ``joint``, over all frames of a clip."""
+
+    def __init__(self, groups: int, channels: int, eps: float, *, joint: bool = False) -> None:
+        super().__init__(groups, channels, eps)
+        self.joint = joint
+
+    def forward(self, input: Tensor, frames: int = 1) -> Tensor:
+        """(b f) c h w -> the same shape, in channels-last memory.
+
+        In between it is copied: of channels-last memory torch takes the variance as mean of
+        squares minus squared mean, which loses digits, and on CUDA it would copy as well.
+        """
+        frames = frames if self.joint else 1
+        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames).contiguous()
+        x = rearrange(super().forward(x), "b c (f h) w -> (b f) h w c", f=frames)
+        return x.contiguous().permute(0, 3, 1, 2)
+
+
+class ResBlock(nn.Module):
+    """Two 3x3 convolutions after norm and SiLU, the time embedding between them, and a shortcut.
+
+    time: channels of the time embedding; None for a network without one.
+    joint: norms over all frames of a clip rather than per frame.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, time: int | None, groups: int, eps: float,
+        joint: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.norm1 = FrameNorm(groups, inputs, eps, joint=joint)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.time_emb_proj = nn.Linear(time, outputs) if time else None
+        self.norm2 = FrameNorm(groups, outputs, eps, joint=joint)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(b f) c h w -> (b f) c' h w."""
+        h = self.conv1(functional.silu(self.norm1(x, cond.frames)))
+        if self.time_emb_proj is not None and cond.time is not None:
+            time = self.time_emb_proj(functional.silu(cond.time))
+            h = h + time.repeat_interleave(len(h) // len(time), 0)[:, :, None, None]
+        h = self.conv2(functional.silu(self.norm2(h, cond.frames)))
+        return (x if self.conv_shortcut is None else self.conv_shortcut(x)) + h
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a gate: value * GELU(gate), four times as wide inside."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        gated = nn.ModuleDict({"proj": nn.Linear(width, 8 * width)})  # value, then gate
+        self.net = nn.ModuleDict({"0": gated, "2": nn.Linear(4 * width, width)})
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(b, s, c) -> (b, s, c)."""
+        weights = self.net.get_parameter("0.proj.weight").chunk(2)
+        biases = self.net.get_parameter("0.proj.bias").chunk(2)
+        # one half after the other: these are the largest tensors of a layer
+        gate = functional.gelu(functional.linear(x, weights[1], biases[1]))
+        return self.net["2"](gate.mul_(functional.linear(x, weights[0], biases[0])))
+
+
+class SelfAttention(Attention):
+    """Each token sees all tokens of its row."""
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(b, s, c) -> (b, s, c)."""
+        return self.look(x, self.project(x))
+
+
+class Reader(Attention):
+    """An attention to something outside.
+
+    reads: name of the context in the condition.
+    site: name under which keys and values made beforehand are found.
+    context: channels of its tokens.
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, reads: str, site: str, context: int | None = None
+    ) -> None:
+        super().__init__(width, heads, context=context)
+        self.reads, self.site = reads, site
+
+
+class Cross(Reader):
+    """Each token sees the tokens of one context of its row.
+
+    scale: factor of all that it adds, its bias too.
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, reads: str, site: str, context: int, scale: float = 1.0
+    ) -> None:
+        super().__init__(width, heads, reads=reads, site=site, context=context)
+        self.scale = scale
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(rows, s, c) -> (all rows of the context, s, c)."""
+        context = cond.context[self.reads]
+        bias = self.to_out.get_parameter("0.bias").expand(
+            context.silent * cond.frames, x.shape[1], -1
+        )
+        made = context.projected.get(self.site)
+        if made is None and context.tokens is not None:
+            made = self.project(context.tokens)
+        if made is not None:
+            rows = made[0].shape[0]
+            heard = self.look(spread(x, rows)[-rows:], made)
+            bias = torch.cat([bias, heard]) if context.silent else heard
+        return bias if self.scale == 1 else bias * self.scale
+
+
+def projected(
+    network: nn.Module, reads: str, tokens: Tensor | Mapping[str, Tensor]
+) -> dict[str, KeysValues]:
+    """Keys and values of all attentions that read a context, by site.
+
+    tokens: (rows, s, c), the same for all or by site. Whoever runs a network many times on the
+        same tokens makes them once.
+    """
+    readers = [m for m in network.modules() if isinstance(m, Reader) and m.reads == reads]
+    return {
+        reader.site: reader.project(tokens if isinstance(tokens, Tensor) else tokens[reader.site])
+        for reader in readers
+    }
+
+
+class TransformerBlock(nn.Module):
+    """Stages on tokens one after the other, each added to its input: x + stage(norm(x), cond).
+
+    stages: (name of the norm, name of the stage) -> stage; dots in names make the tree that
+        published files have.
+    """
+
+    def __init__(self, width: int, stages: Mapping[tuple[str, str], nn.Module]) -> None:
+        super().__init__()
+        self.order = list(stages)
+        for (norm, name), stage in stages.items():
+            _attach(self, norm, nn.LayerNorm(width))
+            _attach(self, name, stage)
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(rows, s, c) -> (rows or more, s, c)."""
+        for norm, name in self.order:
+            more = self.get_submodule(name)(self.get_submodule(norm)(x), cond)
+            x = spread(x, more.shape[0]) + more
+        return x
+
+
+def _attach(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Register a module under a dotted path, with dictionaries for what lies between."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.ModuleDict())
+        root = root.get_submodule(parent)
+    root.add_module(name, module)
+
+
+class Spatial(nn.Module):
+    """A transformer block on the pixels of each frame, between two 1x1 convolutions.
+
+    inner: channels inside, if they are not those of the layer.
+    """
+
+    def __init__(
+        self, channels: int, stages: Mapping[tuple[str, str], nn.Module], *, groups: int,
+        inner: int | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        inner = inner or channels
+        self.norm = FrameNorm(groups, channels, TRANSFORMER_EPS)
+        self.proj_in = nn.Conv2d(channels, inner, 1)
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(inner, stages)])
+        self.proj_out = nn.Conv2d(inner, channels, 1)
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(rows) c h w -> (rows or more) c h w."""
+        h, w = x.shape[-2:]
+        tokens = rearrange(self.proj_in(self.norm(x)), "r c h w -> r (h w) c")
+        for block in self.transformer_blocks:
+            tokens = block(tokens, cond)
+        more = self.proj_out(rearrange(tokens, "r (h w) c -> r c h w", h=h, w=w))
+        return spread(x, more.shape[0]) + more
