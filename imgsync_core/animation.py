@@ -80,8 +80,8 @@ class Animation:
     def faces(self, source: FrameSource, losing: bool = False) -> FaceTrack:
         """The face in every frame of a source. Raises FaceError.
 
-        losing: the face may come later than in the first frame, and there is none where it cannot
-            be seen; otherwise its last place stands for it.
+        losing: the face may come later than in the first frame. In a clip there is none where it
+            cannot be seen.
         """
         if source.n_frames == 1 or not losing or self.landmarks is not None:
             first = self.face_in(source.read(0, 1)[0, ..., :3])
@@ -91,7 +91,7 @@ class Animation:
                 return GivenFaces(source, self.landmarks, first)
             return FollowedFace(source, first)
         begin, first = self._first_seen(source)
-        return FollowedFace(source, first, begin=begin, losing=True)
+        return FollowedFace(source, first, begin=begin)
 
     def _first_seen(self, source: FrameSource) -> tuple[int, Face]:
         """The first frame that shows the face, and where. Raises FaceError if none does."""
