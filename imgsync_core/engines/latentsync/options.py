@@ -9,7 +9,7 @@ from ..options import Option
 MODES = ("default", "reference")
 
 OPTIONS = (
-    Option("steps", int, 20, "denoising steps, 20 to 50", low=1, high=1000),
+    Option("steps", int, 20, "denoising steps, 20 to 50", low=1, high=999),
     Option("guidance", float, 1.5, "how far lips follow the voice, 1 to 3", low=0, high=20),
     Option("deepcache", bool, False, "keep deep layers for three steps: faster, not exact"),
     Option(
