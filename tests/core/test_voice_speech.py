@@ -114,8 +114,11 @@ def test_exported_curves_are_those_and_lead(said, found, tmp_path: Path, name: s
         columns = {key: rows[key] for key in rows.dtype.names}
     assert list(columns) == ["t", "open", "width", "spread", "round", "close", "tuck", "blink",
                              "yaw", "pitch", "roll"]  # fmt: skip
-    for i, key in enumerate(voice.CURVES):
-        assert np.allclose(columns[key], found[:, i], atol=1e-4)
+    shown = np.concatenate(list(voice.at_fps([found], Fraction(50), len(found))))
+    for i, key in list(enumerate(voice.CURVES))[1:]:
+        assert np.allclose(columns[key], shown[:, i], atol=1e-4)
+    assert (columns["open"][shown[:, 3] > 0.999] < 1e-3).all()
+    assert np.corrcoef(columns["open"], shown[:, 0])[0, 1] > 0.95
     assert np.allclose(columns["width"], columns["spread"] - columns["round"], atol=2e-5)
     assert np.allclose(np.diff(columns["t"]), 0.02) and columns["t"][0] == 0
     assert columns["blink"].max() > 0.9
