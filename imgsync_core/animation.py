@@ -135,7 +135,8 @@ def decided(
 ) -> tuple[Animation, str]:
     """What is asked for, with the face found and the engine chosen; and why that one.
 
-    Where ``auto`` finds no face at all the picture is only extended. Raises FaceError where a face
+    ``auto`` counts on no device but the host's, and where it finds no face the picture is only
+    extended. Raises FaceError where a face
     was asked for that is not there, or where the engine that was asked for needs one.
     """
     located = how
@@ -150,7 +151,8 @@ def decided(
         return located, ""
     engines = [engine(name, host=how.host) for name in PREFERRED]
     face = located.face is not None
-    choice = choose(machine or look(), source.size, n_frames, face=face, engines=engines)
+    seen = (machine or look()).limited(str(how.host.device).partition(":")[0])
+    choice = choose(seen, source.size, n_frames, face=face, engines=engines)
     return replace(located, engine=choice.engine), choice.reason
 
 
@@ -169,4 +171,5 @@ def animated(source: FrameSource, how: Animation, sound: Sound | None, timeline:
     drawn = chosen.animate(source, faces, sound, timeline, seed=how.seed, strength=how.strength)
     options = tuple(sorted({**how.strength, **how.options}.items()))
     still = source.n_frames == 1
-    return Timed(drawn, (how.engine, drawn.size, still, options), still)
+    kind = (how.engine, str(how.host.device), drawn.size, still, how.lively, options)
+    return Timed(drawn, kind, still)

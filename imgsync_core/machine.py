@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class Machine:
     def best(self) -> Device:
         """The device with the most free memory of its own, the CPU where there is no other."""
         return max(self.devices[1:], key=lambda device: device.free, default=self.devices[0])
+
+    def limited(self, kind: str) -> Machine:
+        """The same with no devices but the CPU and those of a kind."""
+        rest = tuple(device for device in self.devices[1:] if device.kind == kind)
+        return replace(self, devices=(self.devices[0], *rest))
 
 
 def look() -> Machine:
@@ -140,3 +145,10 @@ def free_disk(path: Path) -> int | None:
         except OSError:
             return None
     return None
+
+
+def readable(n_bytes: float) -> str:
+    """Bytes for people: ``1.2 GB``, ``350 MB``, ``4 kB``."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .engines.base import Engine
-from .engines.choice import device_for, giga
+from .engines.choice import device_for
 from .engines.pace import Timed
 from .errors import MemoryLimitError, WeightsError
-from .machine import Device, Machine
+from .machine import Device, Machine, readable
 from .media.sound import Sound
 
 GLIMPSES, GLIMPSE_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
@@ -50,9 +50,9 @@ class Forecast:
         windows = f" in {self.windows} windows" if 1 < self.windows < self.frames else ""
         parts = [f"{self.frames} frames of {self.size[0]}x{self.size[1]}{windows}", self._time()]
         if self.memory:
-            parts.append(f"{giga(self.memory)} of memory")
+            parts.append(f"{readable(self.memory)} of memory")
         if self.device_memory:
-            parts.append(f"{giga(self.device_memory)} on {self.device.name}")
+            parts.append(f"{readable(self.device_memory)} on {self.device.name}")
         if self.missing:
             parts.append(f"missing: {', '.join(self.missing)}")
         return f"{self.title}{why}: {', '.join(parts)}"
@@ -84,9 +84,9 @@ class Forecast:
             )
         if machine.free and self.memory > machine.free:
             raise MemoryLimitError(
-                f"{self.title} needs {giga(self.memory)} of memory for frames of "
-                f"{self.size[0]}x{self.size[1]}, and {giga(machine.free)} are free. Close other "
-                "programs, or make the picture smaller."
+                f"{self.title} needs {readable(self.memory)} of memory for frames of "
+                f"{self.size[0]}x{self.size[1]}, and {readable(machine.free)} are free. Close "
+                "other programs, or make the picture smaller."
             )
 
 

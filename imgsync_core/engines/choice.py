@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..machine import Device, Machine
+from ..machine import Device, Machine, readable
 from .base import Engine
 from .registry import PREFERRED, engine
 
@@ -52,11 +52,11 @@ def _obstacle(
         return f"{spec.name} lacks its weights ({', '.join(missing)})"
     needed = spec.memory.of(size, n_frames)
     if machine.free and needed > machine.free:
-        return f"{spec.name} needs {giga(needed)} of memory, {giga(machine.free)} are free"
+        return f"{spec.name} needs {readable(needed)} of memory, {readable(machine.free)} are free"
     if device_for(candidate, machine, size, n_frames) is None:
         kinds = " or ".join(kind.upper() for kind in spec.devices)
         needed = spec.device_memory.of(size, n_frames)
-        return f"{spec.name} needs a {kinds} device with {giga(needed)} free"
+        return f"{spec.name} needs a {kinds} device with {readable(needed)} free"
     return None
 
 
@@ -80,8 +80,3 @@ def _reason(candidate: Engine, machine: Machine, against: list[str]) -> str:
     if not candidate.spec.needs:
         return "no better engine is installed"
     return f"its weights are there, and {machine.best.name} is fit for it"
-
-
-def giga(n_bytes: float) -> str:
-    """Bytes for people: ``1.2 GB``, or ``0.35 GB`` below one."""
-    return f"{n_bytes / 1e9:.{1 if n_bytes >= 1e9 else 2}f} GB"

@@ -46,5 +46,8 @@ class Timed(FrameSource):
     def watch(self, on_step: OnStep | None) -> None:
         self._source.watch(on_step)
 
+    def cancel(self) -> None:
+        self._source.cancel()
+
     def close(self) -> None:
         self._source.close()

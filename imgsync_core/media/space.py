@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import OutputError
-from ..machine import free_disk
+from ..machine import free_disk, readable
 from ..timeline import Timeline
 from .encoding import PRESETS, Encoding
 from .frames import FrameSource
@@ -35,6 +35,7 @@ def check_space(path: Path, needed: int) -> None:
     free = free_disk(path)
     if free is not None and needed > free:
         raise OutputError(
-            f"{path}: about {needed / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free on "
-            "that disk. Free some space, choose another folder, or a preset that packs better."
+            f"{path}: the disk is full for this: about {readable(needed)} are needed and "
+            f"{readable(free)} are free. Free some space, choose another folder, or a preset that "
+            "packs better."
         )

@@ -12,20 +12,23 @@ from imgsync_core import machine as machines
 from imgsync_core.animation import Animation, animated, decided
 from imgsync_core.demo import demo_picture, demo_speech
 from imgsync_core.engines import choice
-from imgsync_core.engines.base import Engine, EngineSpec, Memory
+from imgsync_core.engines.base import Engine, EngineSpec, Host, Memory
 from imgsync_core.engines.hold import HoldEngine
 from imgsync_core.engines.pace import Timed
+from imgsync_core.engines.registry import engine
 from imgsync_core.engines.warp.engine import WarpEngine
 from imgsync_core.errors import FaceError, MemoryLimitError, OutputError, WeightsError
 from imgsync_core.machine import Device, Machine
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.frames import ArrayFrames, FrameSource, StillFrames
 from imgsync_core.media.picture import Picture
-from imgsync_core.media.sound import ArraySound
+from imgsync_core.media.sound import ArraySound, trim
+from imgsync_core.models.published import named
 from imgsync_core.preflight import forecast, glimpses
 from imgsync_core.render import Job, render
 from imgsync_core.timeline import Timeline
 
+from . import tiny_latentsync
 from .making import mux
 from .test_preview import Slow
 
@@ -251,7 +254,7 @@ def test_a_full_disk_is_noticed_before_anything_is_done(preset, tmp_path, monkey
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     source = Counted()
     source.size = (640, 480)
-    with pytest.raises(OutputError, match="GB are free on that disk"):
+    with pytest.raises(OutputError, match="the disk is full for this"):
         mux(tmp_path / f"a{PRESETS[preset].extension}", source, preset)
     assert not source.reads and not list(tmp_path.iterdir())
 
@@ -300,3 +303,47 @@ def test_memory_is_that_of_the_container(tmp_path):
 def test_memory_without_proc_is_what_the_system_says(tmp_path):
     total, free = machines.main_memory(tmp_path, tmp_path)
     assert total == free == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+# -- a neural engine of ours --
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """LatentSync's three files, very small."""
+    return tiny_latentsync.write_all(tmp_path_factory.mktemp("weights"))
+
+
+def test_the_steps_of_latentsync_arrive(talk, tiny, tmp_path):
+    options = {"weights": str(tiny), "steps": 4, "resolution": 64, "guidance": 1.0}
+    how = Animation("latentsync", options=options)
+    sound = trim(talk[1], 1, Fraction(32, 25))
+    timeline = Timeline.of_sound(sound.n_samples, sound.rate, 25)
+    frames = animated(talk[0], how, sound, timeline)
+    told, shown = [], []
+    mux(
+        tmp_path / "a.mp4", frames,
+        on_progress=lambda done, _: told.append(done),
+        on_frame=lambda frame: shown.append(np.array(frame)),
+    )  # fmt: skip
+    assert told[:5] == [4, 8, 12, 16, 20] and told[-1] == 32 and told == sorted(told)
+    assert len(shown) == 2 + 32 and any((shown[0] == frame).all() for frame in shown[1:])
+    found = forecast(how.made(), frames, LAPTOP)
+    assert found.windows == 2 and found.missing == ()
+
+
+def test_cancelling_reaches_the_engine():
+    source = Counted()
+    source.cancel = lambda: source.reads.append("cancelled")
+    Timed(source, "test", True).cancel()
+    assert source.reads == ["cancelled"]
+
+
+@pytest.mark.parametrize(("device", "chosen"), [("cuda:0", "latentsync"), ("cpu", "built-in")])
+def test_auto_keeps_to_the_device_of_its_host(talk, tmp_path, device, chosen):
+    host = Host(models=tmp_path, device=device)
+    for name in engine("latentsync").spec.needs:
+        named(name).path(tmp_path).parent.mkdir(parents=True)
+        named(name).path(tmp_path).touch()
+    how, reason = decided(talk[0], Animation("auto", host=host), 100, DESKTOP)
+    assert how.engine == chosen and ("Big card" in reason or "CUDA or MPS" in reason)

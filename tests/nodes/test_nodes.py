@@ -271,7 +271,7 @@ def test_animate_shows_the_face_speak_at_once(animate, portrait, voice, comfy):
 
 @pytest.mark.parametrize(
     ("what", "words"),
-    [("disk", "GB are free on that disk"), ("memory", "of memory for frames of 192x192")],
+    [("disk", "the disk is full for this"), ("memory", "of memory for frames of 192x192")],
 )
 def test_animate_stops_at_once(animate, portrait, voice, comfy, monkeypatch, what, words):
     if what == "disk":

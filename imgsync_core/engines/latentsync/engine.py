@@ -87,10 +87,12 @@ class LatentSyncEngine(Engine):
             networks = self._loaded(files)
             scene = self._scene(source, faces, sound, timeline, networks, geometry, ask)
             drawer = Drawer(networks, files.resolution, seed)
-            painter = Painter(scene, drawer, geometry, self._plan(), self._way, self.host)
+            painter = Painter(scene, drawer, geometry, self._plan(), self._way, host)
             return painter.chunks(spec.WINDOW, retry=self.options.auto, check=ask)
 
-        return Dubbed(source, timeline, make)
+        dubbed = Dubbed(source, timeline, make)
+        host = dubbed.told(self.host)
+        return dubbed
 
     def _loaded(self, files: Files) -> Networks:
         if self._networks is None:
