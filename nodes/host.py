@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management as mm
+import comfy.model_patcher
 import comfy.utils
 import folder_paths
 import numpy as np
@@ -17,9 +20,13 @@ import torch
 from comfy.cli_args import args
 from PIL import Image
 
+from ..imgsync_core.engines.base import Host as EngineHost
 from ..imgsync_core.errors import InputError, OutputError
 from ..imgsync_core.machine import Device, Machine, look
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
+from ..imgsync_core.models.published import default_folder, published
+
+MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 
 
 def input_pictures() -> list[str]:
@@ -109,6 +116,57 @@ def machine() -> Machine:
         total, free = int(mm.get_total_memory(device)), int(mm.get_free_memory(device))
         found = (*found, Device(device.type, name, total, free))
     return replace(seen, free=free_memory(), devices=found)
+
+
+MODELS = "imgsync"  # the kind of models, and its folder in ComfyUI's models folder
+
+
+def add_models_folder() -> None:
+    """Tell ComfyUI of our folder of models, so that extra_model_paths.yaml can name others."""
+    folder = os.path.join(folder_paths.models_dir, MODELS)
+    folder_paths.add_model_folder_path(MODELS, folder, is_default=False)
+
+
+def model_files() -> list[str]:
+    """Names of the model files in our folders, sorted; below their folder, as ComfyUI has them."""
+    names = folder_paths.get_filename_list(MODELS)
+    return sorted(name for name in names if name.endswith(MODEL_ENDINGS))
+
+
+def model_file(name: str) -> Path:
+    """The file behind a widget's value."""
+    return Path(folder_paths.get_full_path_or_raise(MODELS, name))
+
+
+def models_folder() -> Path:
+    """Where published files are: ours in ComfyUI, or the command line's where only that has any."""
+    folders = [Path(folder) for folder in folder_paths.get_folder_paths(MODELS)]
+    candidates = [*folders, default_folder()]
+    held = (folder for folder in candidates if any(m.path(folder).is_file() for m in published()))
+    return next(held, folders[0])
+
+
+def engine_host() -> EngineHost:
+    """What ComfyUI lends an engine: its device, its memory management, its Cancel."""
+    device = mm.get_torch_device()
+    half = device.type != "cpu" and mm.should_use_fp16(device)
+    return EngineHost(
+        device=device,
+        dtype=torch.float16 if half else torch.float32,
+        models=models_folder(),
+        check=check_interrupted,
+        placed=_placed,
+    )
+
+
+@contextmanager
+def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A network on ComfyUI's device, which takes it off again when others need the room."""
+    patcher = comfy.model_patcher.ModelPatcher(
+        network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    )
+    mm.load_models_gpu([patcher])
+    yield network
 
 
 def output_folder() -> Path:

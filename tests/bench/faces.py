@@ -4,8 +4,8 @@
 
 Needs mediapipe (pip install mediapipe) and its face landmarker, for measuring only. Every picture
 is also looked at mirrored, turned, darker, blurred, as a sketch and so on, where the landmarks of
-the picture itself, moved along, are the truth. Drawn faces have the truth they were drawn with. Errors
-are in distances between the eyes (IOD); prints Markdown tables.
+the picture itself, moved along, are the truth. Drawn faces have the truth they were drawn with.
+Errors are in distances between the eyes (IOD); prints Markdown tables.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 import importlib
 import io as stdlib_io
 import json
+import shutil
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -15,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+ROOT = Path(__file__).parents[2]
 IDS = [
     "ImgSyncAudioDrivenAnimate",
     "ImgSyncAudioDuration",
@@ -212,7 +215,7 @@ def test_animate_uses_landmarks_where_no_face_would_be_found(animate, voice):
     grey[:, 60:, :80] += torch.rand((1, 100, 80, 1)) * 0.1
     with pytest.raises(Exception, match="No face"):
         animate(grey, voice)
-    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 16)])
+    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 24)])
     face = animate(grey, voice, landmarks=found).args[1]
     assert np.allclose(face.eyes, [(60, 60), (100, 60)], atol=0.1) and face.source == "landmarks"
     other = animate(grey, voice, landmarks=found, which_face="1").args[1]
@@ -254,7 +257,7 @@ def test_animate_auto_extends_a_picture_without_a_face(animate, mux, voice):
     grey = torch.full((1, 160, 160, 3), 0.5)
     out = animate(grey, voice, AUTO)
     assert out.ui["text"][0].startswith("Plain extension (no face was found to move): 33 frames")
-    assert out.args[1] is None and len(out.ui["images"]) == 1
+    assert "no face" in out.args[1].why and len(out.ui["images"]) == 1
     assert (out.args[0].get_components().images - 0.5).abs().max() < 0.01
     assert probe(mux(out.args[0]).args[1])["video"]["nb_frames"] == "33"
     with pytest.raises(Exception, match="No face"):
@@ -302,6 +305,55 @@ def test_the_machine_is_what_comfyui_lets_us_use(pack, comfy, monkeypatch):
 def test_mux_reports_in_words(extend, mux):
     out = mux(extend(counted(5), tone(1.0))[0])
     assert out.ui["text"] == ("25 frames, 1.000 s, picture and sound 0.00 ms apart",)
+
+
+@pytest.fixture
+def lip_weights(comfy, pack):
+    """Tiny random checkpoints in our folder of models, laid out as published."""
+    folder = Path(comfy.folder_paths.models_dir) / "imgsync"
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests/core');"
+        "from tiny_latentsync import write_all; write_all(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, check=True)
+    host = pack.part("nodes.host")
+    if "imgsync" not in comfy.folder_paths.folder_names_and_paths:
+        host.add_models_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
+LIPS = {"engine": "latentsync", "steps": 2, "guidance": 1.5, "deepcache": False, "mode": "default",
+        "resolution": 64, "weights": "latentsync_unet.pt", "whisper": "auto", "vae": "auto",
+        "low_memory": False, "auto": False, "compile": False, "lively": False}  # fmt: skip
+
+
+def test_animate_latentsync_draws_the_lips(animate, portrait, voice, lip_weights, comfy, mux):
+    video, face, _ = animate(portrait, voice, LIPS).args
+    path = mux(video, prefix="lips").args[1]
+    assert probe(path)["video"]["nb_frames"] == "33"
+    again = animate(portrait, voice, LIPS).args[0].get_components().images
+    x, y = (int(v) for v in face.lip_line)
+    assert (
+        again[:, y - 4 : y + 8, x - 8 : x + 8] - portrait[:, y - 4 : y + 8, x - 8 : x + 8]
+    ).abs().max() > 0.1
+    assert (again[:, :16, :16] == portrait[:, :16, :16]).all()
+    assert len(comfy.progress) > 4
+
+
+def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):
+    with pytest.raises(Exception, match=r"imgsync models fetch latentsync-1\.6") as refused:
+        animate(portrait, voice, {**LIPS, "weights": "auto"})
+    assert "imgsync" in str(refused.value)
+
+
+def test_the_engine_widgets_are_those_that_the_engines_declare(pack):
+    schema = pack.nodes["ImgSyncAudioDrivenAnimate"].GET_SCHEMA()
+    engine = next(port for port in schema.inputs if port.id == "engine")
+    ids = {option.key: [port.id for port in option.inputs] for option in engine.options}
+    assert ids["built-in"] == ["mouth", "head", "blink", "expression"]
+    assert ids["latentsync"] == list(LIPS)[1:] and ids["auto"] == []
+    assert all(port.tooltip for option in engine.options for port in option.inputs)
 
 
 def test_animate_refuses_what_is_no_face_number(animate, portrait, voice):

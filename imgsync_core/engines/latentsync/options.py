@@ -14,19 +14,23 @@ OPTIONS = (
     Option("deepcache", bool, False, "keep deep layers for three steps: faster, not exact"),
     Option(
         "mode", str, "default", "default, or reference: the published pipeline's own numbers",
-        choices=MODES, flag="--engine-mode",
+        choices=MODES, flag="--engine-mode", rare=True,
     ),
     Option("resolution", int, 0, "of the crop: 256 for 1.5, 512 for 1.6 (by the weights)",
-           low=0, high=2048),
-    Option("weights", str, "", "latentsync_unet.pt, or a folder with it (the models folder)"),
-    Option("whisper", str, "", "Whisper's tiny.pt (beside the weights, or the models folder)"),
-    Option("vae", str, "", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)"),
+           low=0, high=2048, rare=True),
+    Option("weights", str, "", "latentsync_unet.pt, or a folder with it (the models folder)",
+           file=True),
+    Option("whisper", str, "", "Whisper's tiny.pt (beside the weights, or the models folder)",
+           file=True, rare=True),
+    Option("vae", str, "", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)",
+           file=True, rare=True),
     Option(
         "low_memory", bool, False,
-        "small parts one after the other, networks wait in main memory: slower",
+        "small parts one after the other, networks wait in main memory: slower", rare=True,
     ),
-    Option("auto", bool, False, "when memory runs out, go on once in the low-memory plan"),
-    Option("compile", bool, False, "let torch compile the network when it first runs"),
+    Option("auto", bool, False, "when memory runs out, go on once in the low-memory plan",
+           rare=True),
+    Option("compile", bool, False, "let torch compile the network when it first runs", rare=True),
 )  # fmt: skip
 
 
