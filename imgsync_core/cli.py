@@ -7,7 +7,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, cli_animate, cli_models
@@ -232,6 +233,7 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
 
     began = time.perf_counter()
     with _Progress(args.quiet or args.json) as progress:
+        job = progress.listening(job)
         report = render(job, args.output, overwrite=args.overwrite, on_progress=progress)
     _show(report, time.perf_counter() - began, args)
 
@@ -291,30 +293,49 @@ def _seconds(option: str, text: str) -> Any:
 
 
 class _Progress:
-    """A bar on a terminal, a line for every tenth elsewhere."""
+    """A bar on a terminal, a line for every tenth elsewhere.
+
+    Of frames; of steps where an engine tells them, as many of those go into each frame.
+    """
 
     def __init__(self, silent: bool) -> None:
         self._silent = silent
         self._bar: Any = None
         self._tenth = 0
+        self._unit = "frames"
 
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self._step
+    def __enter__(self) -> _Progress:
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _step(self, done: int, total: int) -> None:
+    def listening(self, job: Job) -> Job:
+        """The job, with its engine telling its steps here."""
+        how = job.animation
+        if how is None:
+            return job
+        return replace(job, animation=replace(how, host=replace(how.host, on_step=self._of_steps)))
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._unit == "frames":
+            self._show(done, total)
+
+    def _of_steps(self, done: int, total: int) -> None:
+        self._unit = "steps"
+        self._show(done, total)
+
+    def _show(self, done: int, total: int) -> None:
         if self._silent:
             return
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total
-                print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
+                print(f"{self._tenth * 10} % ({done} of {total} {self._unit})", file=sys.stderr)
             return
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=" frames", leave=False)
+            self._bar = tqdm(total=total, unit=f" {self._unit}", leave=False)
         self._bar.update(done - self._bar.n)
