@@ -7,15 +7,15 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate, cli_models
+from . import __version__, cli_animate, cli_doctor, cli_models
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
     from .media.muxer import Report
+    from .preflight import Forecast
     from .render import Job
 
 _MODES = ("hold", "loop", "ping-pong", "pan-zoom")
@@ -31,12 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.")
-    return 0
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -61,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_probe(commands)
     _add_demo(commands)
     cli_models.add(commands)
+    cli_doctor.add(commands)
     return parser
 
 
@@ -232,15 +232,38 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     from .render import render
 
     began = time.perf_counter()
+    expected: dict[str, Any] = {}
+
+    def tell(forecast: Forecast) -> None:
+        expected["forecast"] = forecast.as_dict()
+        if not (args.quiet or args.json):
+            print(forecast.sentence(), file=sys.stderr)
+
+    if job.animation is not None:
+        _settle_threads(job.animation.engine)
     with _Progress(args.quiet or args.json) as progress:
-        job = progress.listening(job)
-        report = render(job, args.output, overwrite=args.overwrite, on_progress=progress)
-    _show(report, time.perf_counter() - began, args)
+        report = render(
+            job, args.output, overwrite=args.overwrite, on_forecast=tell, on_progress=progress
+        )
+    _show(report, expected, time.perf_counter() - began, args)
 
 
-def _show(report: Report, seconds: float, args: argparse.Namespace) -> None:
+def _settle_threads(name: str) -> None:
+    """As many CPU threads as the engine runs best with; the process is ours alone."""
+    import torch
+
+    from .engines.registry import AUTO, engine
+
+    if name != AUTO and engine(name).spec.threads:
+        torch.set_num_threads(engine(name).spec.threads)
+
+
+def _show(
+    report: Report, expected: dict[str, Any], seconds: float, args: argparse.Namespace
+) -> None:
     result = report.info.as_dict()
     if args.json:
+        result |= expected
         result |= {"path": str(report.path), "notes": report.notes, "seconds": round(seconds, 3)}
         print(json.dumps(result, indent=1))
         return
@@ -293,49 +316,31 @@ def _seconds(option: str, text: str) -> Any:
 
 
 class _Progress:
-    """A bar on a terminal, a line for every tenth elsewhere.
-
-    Of frames; of steps where an engine tells them, as many of those go into each frame.
-    """
+    """A bar on a terminal, a line for every tenth elsewhere."""
 
     def __init__(self, silent: bool) -> None:
         self._silent = silent
         self._bar: Any = None
         self._tenth = 0
-        self._unit = "frames"
 
-    def __enter__(self) -> _Progress:
-        return self
+    def __enter__(self) -> Callable[[float, int], None]:
+        return self._step
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def listening(self, job: Job) -> Job:
-        """The job, with its engine telling its steps here."""
-        how = job.animation
-        if how is None:
-            return job
-        return replace(job, animation=replace(how, host=replace(how.host, on_step=self._of_steps)))
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._unit == "frames":
-            self._show(done, total)
-
-    def _of_steps(self, done: int, total: int) -> None:
-        self._unit = "steps"
-        self._show(done, total)
-
-    def _show(self, done: int, total: int) -> None:
+    def _step(self, done: float, total: int) -> None:
         if self._silent:
             return
+        done = int(done)
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total
-                print(f"{self._tenth * 10} % ({done} of {total} {self._unit})", file=sys.stderr)
+                print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
             return
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=f" {self._unit}", leave=False)
+            self._bar = tqdm(total=total, unit=" frames", leave=False)
         self._bar.update(done - self._bar.n)

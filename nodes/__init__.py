@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import face_route
 from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
@@ -12,5 +13,8 @@ from .mux_video import MuxVideo
 
 
 class ImgSyncExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        face_route.register()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

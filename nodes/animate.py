@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io, ui
 
-from ..imgsync_core.animation import Animation, animated, parse_which
+from ..imgsync_core.animation import Animation, animated, decided, parse_which
+from ..imgsync_core.engines.base import Engine
+from ..imgsync_core.engines.pace import Timed
+from ..imgsync_core.engines.registry import AUTO
 from ..imgsync_core.engines.warp.chart import draw_curves
 from ..imgsync_core.face.landmarks import from_landmarks
+from ..imgsync_core.machine import Machine
+from ..imgsync_core.media.encoding import DEFAULT
+from ..imgsync_core.media.encoding import preset as named
 from ..imgsync_core.media.extend import Extension, extend
 from ..imgsync_core.media.frames import FrameSource
 from ..imgsync_core.media.sound import Sound
+from ..imgsync_core.media.space import check_space, likely_bytes, moving_frames
+from ..imgsync_core.preflight import GLIMPSES, Forecast, forecast, glimpses
 from ..imgsync_core.timeline import Timeline
 from . import host
 from .sockets import FaceSocket, LandmarksSocket, face_of, frames_of, sound_of, to_image
 from .video import LazyVideo
 
+log = logging.getLogger(__name__)
 CLIP_MODES = ("ping-pong", "loop", "hold")
 LENGTHS = ("match audio", "longest")
 
@@ -38,8 +48,9 @@ def _engine_input() -> Any:
     ]
     return io.DynamicCombo.Input(
         "engine",
-        options=[io.DynamicCombo.Option("built-in", built_in)],
-        tooltip="What moves the face. built-in needs no download and no GPU.",
+        options=[io.DynamicCombo.Option("built-in", built_in), io.DynamicCombo.Option(AUTO, [])],
+        tooltip="What moves the face. built-in needs no download and no GPU; auto takes the best "
+        "that can run here, and only extends the picture where no face is found.",
     )
 
 
@@ -132,11 +143,28 @@ class AudioDrivenAnimate(io.ComfyNode):
         time = _timeline(frames, sound, length)
         if frames.n_frames > 1:
             frames = extend(frames, time.n_frames, Extension(clip))
-        how = _asked(engine, seed, which_face, face, landmarks, frames).located(frames)
-        video = LazyVideo(animated(frames, how, sound, time), sound)
+        asked, machine = _asked(engine, seed, which_face, face, landmarks, frames), host.machine()
+        how, reason = decided(frames, asked, time.n_frames, machine)
+        drawn = animated(frames, how, sound, time)
+        expected = _preflight(how.made(), drawn, sound, time, machine, reason)
         curves = host.on_intermediate_device(to_image(draw_curves(sound, time, seed)[None]))
-        shown = ui.PreviewImage(curves, cls=cls)
-        return io.NodeOutput(video, how.face, curves, ui=shown)
+        shown = {**ui.PreviewImage(curves, cls=cls).as_dict(), "text": (expected.sentence(),)}
+        return io.NodeOutput(LazyVideo(drawn, sound), how.face, curves, ui=shown)
+
+
+def _preflight(
+    engine: Engine, drawn: Timed, sound: Sound, time: Timeline, machine: Machine, reason: str
+) -> Forecast:
+    """What is to be expected; stops where it cannot succeed, and shows the first frames."""
+    forecast(engine, drawn, machine, reason).check(machine)
+    folder = host.output_folder()
+    check_space(folder, likely_bytes(named(DEFAULT), drawn.size, time, moving_frames(drawn)))
+    progress = host.Progress(GLIMPSES, previews_per_second=1000)  # there are few
+    for i, frame in enumerate(glimpses(engine, drawn, sound)):
+        progress.step(i, frame)
+    expected = forecast(engine, drawn, machine, reason)
+    log.info("ImgSync: %s", expected.sentence())
+    return expected
 
 
 def _timeline(frames: FrameSource, sound: Sound, length: str) -> Timeline:

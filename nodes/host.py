@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management as mm
 import comfy.utils
 import folder_paths
+import numpy as np
 import torch
 from comfy.cli_args import args
+from PIL import Image
 
 from ..imgsync_core.errors import InputError, OutputError
+from ..imgsync_core.machine import Device, Machine, look
+from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 
 
 def input_pictures() -> list[str]:
@@ -93,23 +99,61 @@ def free_memory() -> int:
     return int(mm.get_free_memory(torch.device("cpu")))
 
 
+def machine() -> Machine:
+    """The machine as ComfyUI lets us use it: its device, and what it says is free there."""
+    device = mm.get_torch_device()
+    seen = look()
+    found = seen.devices[:1]
+    if device.type != "cpu":
+        name = next((d.name for d in seen.devices if d.kind == device.type), str(device))
+        total, free = int(mm.get_total_memory(device)), int(mm.get_free_memory(device))
+        found = (*found, Device(device.type, name, total, free))
+    return replace(seen, free=free_memory(), devices=found)
+
+
+def output_folder() -> Path:
+    """Where ComfyUI saves."""
+    return Path(folder_paths.get_output_directory())
+
+
 def check_interrupted() -> None:
     """Raise when the user has pressed Cancel."""
     mm.throw_exception_if_processing_interrupted()
 
 
 class Progress:
-    """ComfyUI's progress bar of the node that is running."""
+    """ComfyUI's progress bar of the node that is running, with the newest frame as its preview.
 
-    def __init__(self) -> None:
-        self._bar: Any = None
+    total: frames to come. Any thread may call it: the server knows which node is running.
+    """
 
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
-            self._bar = comfy.utils.ProgressBar(total)
-        self._bar.update_absolute(done, total)
+    def __init__(self, total: int, previews_per_second: float = PER_SECOND) -> None:
+        self._total, self._done = total, 0.0
+        self._bar = comfy.utils.ProgressBar(total)
+        self.frame = Previews(self._show, previews_per_second)
+
+    def __call__(self, done: float, total: int) -> None:
+        """So many frames are done; parts of one count, such as the steps of a window."""
+        self._done = max(self._done, done)
+        self._bar.update_absolute(self._done, total)
+
+    def step(self, done: float, frame: np.ndarray | None) -> None:
+        """The same for who watches a FrameSource, with a finished frame where there is one."""
+        check_interrupted()
+        self(done, self._total)
+        if frame is not None:
+            self.frame(frame)
+
+    def _show(self, picture: Image.Image) -> None:
+        self._bar.update_absolute(self._done, self._total, ("JPEG", picture, SIDE))
 
 
 def exists(path: str) -> bool:
     """Whether a file in the temporary folder is still there: ComfyUI empties it."""
     return os.path.isfile(path)
+
+
+def routes() -> Any:
+    """The web server's table of routes; None where no server runs, as in tests."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    return getattr(getattr(server, "instance", None), "routes", None)

@@ -205,15 +205,24 @@ def average(eyes: np.ndarray, source: str, confidence: float = 0.0) -> Face:
     )
 
 
-def with_mouth(face: Face, corners: np.ndarray, line: np.ndarray, inner: float = 0.0) -> Face:
-    """The face with this lip line; lips and chin follow it. Lengths in px, points (x, y)."""
+def with_mouth(
+    face: Face,
+    corners: np.ndarray,
+    line: np.ndarray,
+    inner: float = 0.0,
+    chin: float | None = None,
+) -> Face:
+    """The face with this lip line; lips and chin follow it. Lengths in px, points (x, y).
+
+    chin: v of it in IOD, if it is known
+    """
     frame = Frame.of(face.eyes)
     size = float(np.hypot(*(corners[1] - corners[0]))) / (2 * MOUTH_HALF) / frame.iod
     u, v = frame.into(line)
-    thick = min(1.3, max(0.7, size))
-    chin = v + CHIN_DOWN - MOUTH_DOWN
+    thick = min(1.3, max(0.7, 0.87 * size))
+    low = float(v) + CHIN_DOWN - MOUTH_DOWN if chin is None else chin
     top = -CROWN_UP
-    middle = frame.out(0, (chin + top) / 2)
+    middle = frame.out(0, (low + top) / 2)
     _, _, a, _, roll = face.oval
     return replace(
         face,
@@ -222,8 +231,8 @@ def with_mouth(face: Face, corners: np.ndarray, line: np.ndarray, inner: float =
         lip_top=frame.out(u, v - inner / frame.iod - LIP_UP * thick),
         lip_bottom=frame.out(u, v + LIP_DOWN * thick),
         inner=float(inner),
-        chin=frame.out(u * 0.7, chin),
-        oval=(*middle.tolist(), a, (chin - top) / 2 * frame.iod, roll),
+        chin=frame.out(u * 0.7, low),
+        oval=(*middle.tolist(), a, (low - top) / 2 * frame.iod, roll),
     )
 
 

@@ -1,24 +1,29 @@
 """Where the lips meet: a dark, wide, thin line under the nose, with red on both sides.
 
 Everything happens in a patch that is aligned with the eyes, GRID px to the distance between them
-(IOD). The line is the best path from the left to the right of the patch through a score of darkness
+(IOD). Lines are good paths from the left to the right of the patch through a score of darkness
 (second derivative down), redness and nearness to where mouths are, found by dynamic programming.
+Along each, with its ends as corners, all pairs of inner edges are judged (rims.py); the best wins.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .geometry import MOUTH_DOWN, MOUTH_HALF, Frame
+from .geometry import MOUTH_DOWN, Frame
 from .pixels import LUMA, blurred, sampled
+from .rims import GRID, Rims, rims, straightened
 
-GRID = 48  # px of the patch to one IOD
 HALF = 0.66  # of the patch's width
 TOP, BOTTOM = 0.4, 1.75  # of the patch, IOD below the eyes
 SEARCH = (0.66, 1.45)  # where the line may be
 SEEN = 0.4  # half width of what the path is searched in
 SPREAD = 0.135  # standard deviation of the line's place
-OPEN = 0.07  # IOD; a narrower gap is not believed
+HALF_WIDTH = 0.435  # IOD; of a mouth, smiling or not
+LINES, APART = 4, 0.1  # lines that are tried; so far from each other, IOD
+ELSEWHERE = 0.08  # IOD; a line so far off cuts the lip grotesquely
+SURE = (1.2, 1.2)  # margin, in log odds, at which every second line is right; and its scale
+KEPT, STEP = 3.0, 0.05  # log odds for lips that stay where they were; IOD they move in a frame
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,38 @@ def ridge(log: np.ndarray, sigma: float) -> np.ndarray:
     return found * sigma * sigma
 
 
-def find_lips(image: np.ndarray, frame: Frame, guess: float = MOUTH_DOWN) -> Lips:
-    """The lips of a face in a picture; frame: of its eyes; guess: v of the mouth."""
+def find_lips(
+    image: np.ndarray, frame: Frame, guess: float = MOUTH_DOWN, last: "Lips | None" = None
+) -> Lips:
+    """The lips of a face in a picture; frame: of its eyes; guess: v of the mouth.
+
+    last: the lips of the frame before, in a clip; the new ones are not far from them, unless the
+    picture says so clearly.
+    """
     area = patch(image, frame)
     dark = np.maximum(ridge(area.log, 1.3), ridge(area.log, 2.2) * 0.8)
+    found = [
+        (line, corners, _rims(area, dark, line, corners, guess, last))
+        for line, corners in _lines(area, dark, guess, LINES if last is None else 1)
+    ]
+    bests = [rims.best() for _, _, rims in found]
+    k = int(np.argmax([score for _, _, score in bests]))
+    corners, (upper, lower, score) = found[k][1], bests[k]
+    others = [rims.score[np.abs(rims.lower - lower) > ELSEWHERE] for _, _, rims in found]
+    margin = score - max(float(other.max()) for other in others if len(other))
+    middle = float(corners[:, 0].mean())
+    return Lips((middle, lower), corners, lower - upper, _sure(margin))
+
+
+def _sure(margin: float) -> float:
+    """How often a line that is so much likelier than all elsewhere is right, 0..1."""
+    return float(1 / (1 + np.exp(-(margin - SURE[0]) / SURE[1])))
+
+
+def _lines(
+    area: Patch, dark: np.ndarray, guess: float, n: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """v of the n likeliest dark lines in each column that is looked at, and their ends (2, 2)."""
     red = blurred(blurred(area.red, 2.5, 0), 2.5, 1)
     rows = (area.v > SEARCH[0]) & (area.v < SEARCH[1])
     columns = np.abs(area.u) <= SEEN
@@ -78,24 +111,49 @@ def find_lips(image: np.ndarray, frame: Frame, guess: float = MOUTH_DOWN) -> Lip
     spread = np.percentile(red[inside], 95) - np.median(red[inside])
     red = np.clip((red - np.median(red[inside])) / max(0.04, float(spread)), -1, 1.2)
     away = ((area.v[:, None] - guess) / SPREAD) ** 2
-    score = np.clip(dark / strength, -0.3, 1.2) + 0.35 * red - 0.17 * away
-    path, margin = _path(score[inside])
-    path = path + int(np.argmax(rows))
-    line = _fine(area, path + 0.0, columns)
-    contrast = float(np.mean(dark[path, np.flatnonzero(columns)]))
-    corners = _corners(area, dark / strength, line, columns)
-    middle = float(corners[:, 0].mean()) * 0.6
+    score = np.clip(dark / strength, -0.3, 1.2) + 0.35 * red - 0.17 * np.minimum(away, 6)
+    first = int(np.argmax(rows))
+    lines = [_fine(area, path + first, columns) for path in _paths(score[inside], n)]
+    return [(line, _corners(area, dark / strength, line, columns)) for line in lines]
+
+
+def _rims(
+    area: Patch,
+    dark: np.ndarray,
+    line: np.ndarray,
+    corners: np.ndarray,
+    guess: float,
+    last: Lips | None,
+) -> Rims:
+    """How likely which inner edges are, with these corners and around this line."""
+    columns = np.abs(area.u) <= SEEN
+    middle = float(corners[:, 0].mean())
     v = float(np.interp(middle, area.u[columns], line))
-    edge, inner = _opening(area, middle, v)
-    off = abs(v - guess) / SPREAD
-    sure = min(1.0, contrast / 0.05) * min(1.0, 0.35 + margin / 0.25) * min(1.0, 1.6 - 0.4 * off)
-    return Lips((middle, edge), corners, inner, float(np.clip(sure, 0, 1)))
+    start = float(area.u[0]), float(area.v[0])
+    mouth = straightened(np.stack([area.log, area.red, dark]), start, corners, v)
+    half = float(corners[1, 0] - corners[0, 0]) / 2
+    found = rims(mouth, guess, half, _nose(area, dark, middle, mouth.v))
+    if last is None:
+        return found
+    low = last.line[1]
+    steps = (found.lower - low) ** 2 + (found.upper - low + last.inner) ** 2
+    near = -KEPT * np.minimum(steps / (2 * STEP**2), 1)
+    return Rims(found.upper, found.lower, found.score + near)
 
 
-def _path(score: np.ndarray) -> tuple[np.ndarray, float]:
-    """The best row in each column, at most one row up or down from column to column.
+def _nose(area: Patch, dark: np.ndarray, middle: float, v: np.ndarray) -> np.ndarray:
+    """How much there looks like two nostrils above a mouth at each of these v."""
+    sides = [np.abs(area.u - 0.5 * middle - side) < 0.06 for side in (-0.13, 0.13)]
+    both = np.minimum(*(dark[:, columns].max(1) for columns in sides))
+    rows = ((v - area.v[0]) * GRID).round().astype(int)[:, None] + np.arange(-20, -9)
+    there = both[np.clip(rows, 0, len(both) - 1)] * ((rows >= 0) & (rows < len(both)))
+    return np.clip(there.max(1), 0, 0.3) / 0.1
 
-    Also by how much a column of it is better, on average, than of the best path far from it.
+
+def _paths(score: np.ndarray, n: int) -> list[np.ndarray]:
+    """The rows, in each column, of the n best paths that are not beside a better one.
+
+    A path goes at most one row up or down from column to column.
     """
     h, w = score.shape
     total, back = score[:, 0].copy(), np.zeros((w, h), int)
@@ -104,14 +162,19 @@ def _path(score: np.ndarray) -> tuple[np.ndarray, float]:
         best = ways.argmax(0)
         back[j] = np.clip(np.arange(h) + best - 1, 0, h - 1)
         total = ways.max(0) + score[:, j]
-    at = int(total.argmax())
-    far = np.abs(np.arange(h) - at) > 0.14 * GRID
-    margin = float(total[at] - total[far].max()) / w if far.any() else 1.0
-    path = np.zeros(w, int)
-    for j in range(w - 1, -1, -1):
-        path[j] = at
-        at = back[j][at]
-    return path, margin
+    found: list[np.ndarray] = []
+    for _ in range(3 * n):
+        at = int(total.argmax())
+        path = np.zeros(w, int)
+        total[max(0, at - 3) : at + 4] = -np.inf
+        for j in range(w - 1, -1, -1):
+            path[j] = at
+            at = back[j][at]
+        if all(np.abs(path - other).mean() > APART * GRID for other in found):
+            found.append(path)
+        if len(found) == n:
+            break
+    return found
 
 
 def _fine(area: Patch, path: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -142,37 +205,8 @@ def _corners(area: Patch, dark: np.ndarray, line: np.ndarray, columns: np.ndarra
         rows = np.clip(((v - area.v[0]) * GRID).round().astype(int), 1, len(area.v) - 2)
         at = np.clip(((side * along + HALF) * GRID).round().astype(int), 0, len(area.u) - 1)
         there = np.clip(np.max([dark[rows + k, at] for k in (-1, 0, 1)], axis=0), 0, 1)
-        total = np.r_[0, np.cumsum(there - 0.5)][:-1]
-        prior = -0.5 * ((along - MOUTH_HALF) / 0.055) ** 2
+        total = np.r_[0, np.cumsum(there - 0.4)][:-1]
+        prior = -0.5 * ((along - HALF_WIDTH) / 0.07) ** 2
         best = int(np.argmax(total * 0.8 + prior))
         ends.append((side * (along[best] - 0.02), v[best]))
     return np.array(ends)
-
-
-def _opening(area: Patch, u: float, v: float) -> tuple[float, float]:
-    """v of the lower inner lip edge and the gap above it: of teeth (pale) and dark, if any."""
-    middle = np.abs(area.u - u) < 0.07
-    luma, red = area.luma[:, middle].mean(1), area.red[:, middle].mean(1)
-    start = area.row(v)
-    lip = max(float(red[max(0, start - 3) : start + 1].max()), 0.0)
-    teeth = (red < min(lip - 0.12, 0.02)) & (luma > 0.55)
-    inside = teeth | (luma < 0.3)
-    first = last = start
-    while start - first < 0.2 * GRID and inside[first - 1]:
-        first -= 1
-    gap = 0
-    for row in range(start, min(area.row(v + 0.4), len(inside) - 1)):
-        gap = 0 if inside[row] else gap + 1
-        last = row if inside[row] else last
-        if gap > 0.085 * GRID:
-            break
-    inner = (last + 1 - first) / GRID
-    below = luma[last + 2 : last + 6]
-    content = luma[start : last + 1][~teeth[start : last + 1]]
-    lipped = len(below) > 0 and (
-        bool(teeth[start : last + 1].sum() > 0.5 * (last - start))
-        or (len(content) > 0 and float(below.max()) > 1.6 * float(content.mean()))
-    )
-    if inner < OPEN or not lipped:
-        return v, 0.0
-    return float(area.v[last]) + 0.5 / GRID, inner

@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+DARK = 90  # a picture without a level above this is dark
 
 
 def reduced(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -20,6 +21,12 @@ def reduced(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     factor = max(1.0, max(rgb.shape[:2]) / side)
     h, w = (max(1, round(n / factor)) for n in rgb.shape[:2])
     return shrunk(image, h, w), factor
+
+
+def brightened(image: np.ndarray) -> np.ndarray:
+    """A dark picture, float32 (h, w, 3) of 0..255, made as bright as others; others as they are."""
+    bright = float(np.percentile(image, 98))
+    return image * np.float32(min(DARK / max(bright, 1.0), 16.0)) if bright < DARK else image
 
 
 def grey(rgb: np.ndarray) -> np.ndarray:

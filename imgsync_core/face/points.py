@@ -201,6 +201,22 @@ def _ending_at(
     return float(middle[0]), float(middle[1]), a, half, roll
 
 
+def as_points(face: Face) -> dict[str, list[float]]:
+    """The "points" of the JSON that say all of a face that can be dragged, to 0.01 px."""
+    pairs = ((EYES, face.eyes), (BROWS, face.brows), (MOUTH, face.mouth))
+    found = {name: pair[i] for names, pair in pairs for i, name in enumerate(names)}
+    found |= {name: getattr(face, name) for name in MIDDLE}
+    said = {name: [round(float(v), 2) for v in found[name]] for name in NAMES}
+    return said | {OVAL: [*(round(v, 2) for v in face.oval[:4]), round(face.oval[4], 4)]}
+
+
+def blank(size: tuple[int, int]) -> Face:
+    """A face of average proportions in the middle of a picture, to be dragged into place."""
+    half = min(size) / 10
+    x, y = size[0] / 2, size[1] / 2 + min(size) * 0.12
+    return from_points(size, mouth=((x - half, y), (x + half, y)))
+
+
 def parse_points(text: str) -> FacePoints:
     """The points in a JSON text; an empty one leaves all to the finder. Raises FaceError."""
     if not text.strip():

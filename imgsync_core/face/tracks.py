@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..media.frames import FrameSource
-from .find import track
 from .follow import follow, follow_given
 from .geometry import POINTS, TUPLES, Face
 
@@ -19,6 +18,13 @@ class FaceTrack(ABC):
     @abstractmethod
     def at(self, index: int) -> Face | None:
         """The face in that frame; None where it cannot be seen."""
+
+
+class NoFace(FaceTrack):
+    """For who needs none."""
+
+    def at(self, index: int) -> Face | None:
+        return None
 
 
 class StillFace(FaceTrack):
@@ -66,17 +72,10 @@ class FollowedFace(_Folded):
     Keeps 34 numbers a frame: 12 MB for an hour.
     """
 
-    def __init__(
-        self, source: FrameSource, first: Face, *, begin: int = 0, losing: bool = False
-    ) -> None:
-        """begin: the frame in which the first face is; it is not to be seen before.
-
-        losing: the face is None while it is not to be seen, and is not smoothed; otherwise its
-        last place stands for it.
-        """
+    def __init__(self, source: FrameSource, first: Face, *, begin: int = 0) -> None:
+        """begin: the frame in which the first face is; it is not to be seen before."""
         super().__init__(source)
         self._first, self._begin = first, begin
-        self._follow = follow if losing else track
         self._rows: list[np.ndarray | None] = []
         self._coming: Iterator[Face | None] | None = None
 
@@ -86,7 +85,7 @@ class FollowedFace(_Folded):
             seen = range(self._begin, self.n_frames)
             frames = (self._source.read(i, i + 1)[0, ..., :3] for i in seen)
             self._rows = [None] * self._begin
-            self._coming = self._follow(frames, self._first)
+            self._coming = follow(frames, self._first)
         while len(self._rows) <= index:
             face = next(self._coming)
             self._rows.append(None if face is None else _packed(face))

@@ -21,7 +21,7 @@ from .encoding import Encoding
 from .frames import FrameSource, is_one_frame
 from .video_track import VideoTrack
 
-CHUNK_BYTES = 16 << 20  # raw frames read at a time
+CHUNK_BYTES = 4 << 20  # raw frames read at a time
 CYCLE_BYTES = 64 << 20  # encoded frames kept for writing again; a longer pass is encoded anew
 
 Timed = tuple[Any, int]

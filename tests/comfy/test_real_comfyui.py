@@ -5,22 +5,21 @@ IMGSYNC_COMFYUI_PYTHON names the Python that has ComfyUI's requirements (default
 
 import json
 import os
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import wave
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
-CHECKOUT = os.environ.get("IMGSYNC_COMFYUI", "")
-PYTHON = os.environ.get("IMGSYNC_COMFYUI_PYTHON", sys.executable)
+from imgsync_core.demo import demo_picture
+
+from .serving import CHECKOUT, PYTHON, ROOT, serving
+
 pytestmark = [
     pytest.mark.comfy,
     pytest.mark.slow,
@@ -55,72 +54,19 @@ def test_the_nodes_against_the_real_modules():
     assert run.returncode == 0, run.stdout[-3000:]
 
 
-class Server:
-    def __init__(self, url: str, base: Path) -> None:
-        self.url, self.base = url, base
-
-    def get(self, path: str) -> dict:
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
-            return json.loads(answer.read() or "{}")
-
-    def post(self, path: str, value: dict) -> dict:
-        body = json.dumps(value).encode()
-        request = urllib.request.Request(
-            self.url + path, body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or "{}")
-
-    def start(self, graph: dict) -> str:
-        nodes = {k: {"class_type": c, "inputs": i} for k, (c, i) in graph.items()}
-        answer = self.post("/prompt", {"prompt": nodes})
-        assert not answer.get("node_errors"), answer["node_errors"]
-        return answer["prompt_id"]
-
-    def wait(self, prompt_id: str) -> dict:
-        for _ in range(1200):
-            entry = self.get(f"/history/{prompt_id}").get(prompt_id)
-            if entry:
-                return entry
-            time.sleep(0.05)
-        raise TimeoutError(prompt_id)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A ComfyUI on the CPU with this pack in a folder of its own."""
     base = tmp_path_factory.mktemp("comfyui")
-    for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
-        (base / name).mkdir()
-    (base / "custom_nodes" / "imgsync").symlink_to(ROOT, target_is_directory=True)
+    (base / "input").mkdir()
     Image.fromarray(np.full((70, 90, 3), 90, np.uint8)).save(base / "input" / "a.png")
     with wave.open(str(base / "input" / "a.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(44100)
         file.writeframes((np.sin(np.arange(60001) / 20) * 8000).astype("<i2").tobytes())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [PYTHON, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port),
-               "--disable-auto-launch", "--disable-api-nodes", "--base-directory", str(base),
-               "--database-url", "sqlite:///:memory:"]  # fmt: skip
-    log = (base / "log.txt").open("wb")
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log)
-    server = Server(f"http://127.0.0.1:{port}", base)
-    try:
-        for _ in range(600):
-            assert process.poll() is None, (base / "log.txt").read_text()[-3000:]
-            try:
-                server.get("/system_stats")
-                break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.2)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with serving(base) as found:
+        yield found
 
 
 def test_a_graph_through_our_nodes_and_core(server):
@@ -163,3 +109,65 @@ def test_cancel_leaves_nothing(server):
     assert time.perf_counter() - began < 5
     assert entry["status"]["status_str"] == "error"  # interrupted runs are filed so
     assert not list(server.base.glob("output/cancelled*"))
+
+
+def faces(server, **query):
+    """Status and JSON of the editor's route."""
+    try:
+        return 200, server.get("/imgsync/faces?" + urllib.parse.urlencode(query))
+    except urllib.error.HTTPError as e:
+        with e:
+            return e.code, json.loads(e.read())
+
+
+def test_the_route_of_the_face_editor(server):
+    picture = np.full((300, 480, 3), 200, np.uint8)
+    picture[:, 180:] = demo_picture(300)
+    Image.fromarray(picture).save(server.base / "input" / "face.png")
+    status, found = faces(server, image="face.png")
+    assert status == 200 and found["size"] == [480, 300] and found["error"] == ""
+    (face,) = found["faces"]
+    assert found["placed"] == face["points"]
+    assert face["points"]["lip_line"] == pytest.approx([330, 184.5], abs=6)
+    points = json.dumps({"version": 1, "points": {"chin": [331, 222]}})
+    status, moved = faces(server, image="face.png [input]", points=points)
+    assert status == 200 and moved["placed"]["chin"] == [331, 222]
+    status, wrong = faces(server, image="face.png", points='{"version": 5}')
+    assert status == 200 and wrong["placed"] is None and "version 5" in wrong["error"]
+
+
+@pytest.mark.parametrize(
+    ("image", "status"),
+    [
+        ("../../../etc/passwd", 400), ("../secret.png", 400), ("/etc/passwd", 400),
+        ("a.png [nowhere]", 404), ("b.png", 404), ("", 404), (".", 404), ("a\0.png", 400),
+        ("x" * 1001, 400), ("a.wav", 400), ("../input/../../secret.png", 400),
+    ],
+)  # fmt: skip
+def test_the_route_stays_in_the_folders(server, image, status):
+    Image.new("RGB", (64, 64)).save(server.base / "secret.png")
+    got, answer = faces(server, image=image)
+    assert got == status and answer["error"] and "faces" not in answer
+
+
+def test_the_route_reads_a_picture_once_for_each_browser(server):
+    address = server.url + "/imgsync/faces?image=a.png"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        tag = answer.headers["ETag"]
+    again = urllib.request.Request(address, headers={"If-None-Match": tag})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(again, timeout=30)
+    with caught.value:
+        assert caught.value.code == 304
+
+
+def test_a_picture_without_a_face_fails_only_who_crops_to_it(server):
+    ours = {**GRAPH["1"][1], "image": "a.png"}
+    graph = {
+        "1": ("ImgSyncLoadPortrait", ours), "2": ("PreviewImage", {"images": ["1", 0]}),
+    }  # fmt: skip
+    assert server.wait(server.start(graph))["status"]["status_str"] == "success"
+    graph["1"] = ("ImgSyncLoadPortrait", {**ours, "fit": "face"})
+    messages = server.wait(server.start(graph))["status"]["messages"]
+    error = next(data for kind, data in messages if kind == "execution_error")
+    assert error["node_id"] == "1" and "give points" in error["exception_message"]

@@ -10,7 +10,8 @@ from PIL import Image
 from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
 from imgsync_core.face.cascade import grouped
-from imgsync_core.face.find import find_faces, pick, track
+from imgsync_core.face.find import find_faces, pick
+from imgsync_core.face.follow import follow
 from imgsync_core.face.geometry import Face
 
 # MediaPipe's face mesh: left eye, right eye (each the mean of both corners and both lids), middle
@@ -119,10 +120,10 @@ def test_face_at_the_border(drawn: np.ndarray) -> None:
 def test_following(drawn: np.ndarray) -> None:
     first = pick(find_faces(drawn))
     frames = [np.roll(drawn, (i, 2 * i), (0, 1)) for i in range(8)]
-    moved = [face.eyes.mean(0) - first.eyes.mean(0) for face in track(frames, first) if face]
+    moved = [face.eyes.mean(0) - first.eyes.mean(0) for face in follow(frames, first) if face]
     assert len(moved) == 8
     assert moved[-1] == pytest.approx([14, 7], abs=3)
-    assert list(track([np.zeros((64, 64, 3), np.uint8)])) == [None]
+    assert list(follow([np.zeros((64, 64, 3), np.uint8)])) == [None]
 
 
 def test_speed(drawn: np.ndarray) -> None:

@@ -94,14 +94,6 @@ def test_dubbing_a_video(imgsync, things, tmp_path, more):  # noqa: F811
     assert changed[:, 100:130, 80:112].mean() > 0.9, "the mouth is drawn anew in every frame"
 
 
-def test_progress_is_told_in_steps(imgsync, things, tmp_path):  # noqa: F811
-    command = words(things, "clip.mkv", tmp_path / "out.mkv", "--steps", "2")
-    ran = imgsync(*[word for word in command if word != "--quiet"])
-    n_frames = VideoFrames(tmp_path / "out.mkv").n_frames
-    assert ran.code == 0 and f"100 % ({2 * n_frames} of {2 * n_frames} steps)" in ran.err
-    assert "frames)" not in ran.err
-
-
 @pytest.mark.parametrize("lively", [False, True])
 def test_a_still(imgsync, things, tmp_path, lively):  # noqa: F811
     target = tmp_path / "out.mkv"

@@ -35,11 +35,13 @@ def states(encoder: WhisperEncoder, mel: torch.Tensor) -> torch.Tensor:
     return torch.cat(kept)
 
 
-GOLDENS = [*goldens("latentsync", "whisper"), *goldens("echomimic", "5_audio")]
+GOLDENS = [*goldens("latentsync", "whisper*"), *goldens("echomimic", "5_audio*")]
 
 
 @pytest.mark.parametrize("golden", GOLDENS)
 def test_states_of_all_layers(golden):
+    if "out.log_mel" not in golden:
+        pytest.skip("the file holds no log-mel to feed the encoder with")
     encoder = encoder_of(golden)
     mel = golden["out.log_mel"]
     close(states(encoder, mel), golden["out.features"], 2e-5)

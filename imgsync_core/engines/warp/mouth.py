@@ -80,7 +80,7 @@ def fields(mouth: Mouth, brows: np.ndarray, axes: Axes, x: np.ndarray, y: np.nda
     )
     upper, lower = common.copy(), common.copy()
     lower[0, 1] += _jaw(mouth, u, below)
-    upper[0, 1] -= UPPER_SHARE * mouth.arch(u, 2.0, 0.8) * ramp(below, -0.27, 0.0)
+    upper[0, 1] -= UPPER_SHARE * mouth.arch(u, 2.0, 1.0) * ramp(below, -0.27, 0.0)
     _press(mouth, u, below, upper, lower)
     parts = np.stack([upper, lower])
     return np.stack(axes.turn(parts[:, :, 0], parts[:, :, 1]), axis=2)
@@ -90,14 +90,14 @@ def _cheeks(mouth: Mouth, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Corners and cheeks go inwards (2, h, w) for a gape of 1."""
     along = (v - 0.2) / np.where(v < 0.2, 0.28, 0.4)
     near = np.exp(-(((u - mouth.middle) / 0.55) ** 2) - along**2)
-    return np.stack([-0.35 * (u - mouth.middle) * near, np.zeros_like(u)])
+    return np.stack([-0.7 * (u - mouth.middle) * near, np.zeros_like(u)])
 
 
 def _jaw(mouth: Mouth, u: np.ndarray, below: np.ndarray) -> np.ndarray:
     """The lower part's way down (h, w) for a gape of 1: lip, chin, jaw line, then neck."""
     depth = max(mouth.chin[1], 2.2 * mouth.bottom, 0.25)  # lip line to chin
     down = np.clip(below / depth, 0.0, None)
-    lip = mouth.arch(u, 2.0, 0.6)
+    lip = mouth.arch(u, 2.0, 0.85)
     axis = mouth.middle + (mouth.chin[0] - mouth.middle) * np.clip(down, 0.0, 1.0)
     side = np.where(u < axis, mouth.jaw[0], mouth.jaw[1])
     jaw = CHIN_SHARE * (1.0 - ramp(np.abs(u - axis) / side, 0.22, 1.12))

@@ -2,8 +2,8 @@
 
 Head and blinks come from a seeded generator, shaped by what is said: the head sways less in
 silence and dips on stressed syllables, brows rise with the pitch, blinks fall into pauses.
-Sizes after the study of calm speakers: head 1 to 3 degrees, 8 to 20 blinks a minute of 0.15 to
-0.2 s.
+Sizes after the study of calm speakers: the head turns with a standard deviation of 1 to 3 degrees
+about each axis, 8 to 20 blinks a minute of 0.15 to 0.2 s.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from .voice import CURVES, RATE, at_fps
 
 BLINK = np.array([0.0, 0.35, 0.9, 1.0, 0.75, 0.35, 0.1, 0.0])  # every 40 ms
 BLINK_STEP = 0.04  # seconds
-_BLINK_GAP = (1.8, 2.4)  # seconds: the least, and the mean of what comes on top (14 a minute)
+_BLINK_GAP = (1.8, 2.4)  # seconds: the least, and the mean of what comes on top (16 a minute)
+_BLINK_MOST = 4.2  # seconds that come on top at most, so that no eye stares
 _SNAP = 0.6  # seconds by which a blink may move into a pause
-_SWAY = {"yaw": 1.5, "pitch": 0.7, "roll": 0.8, "shift_x": 0.012, "shift_y": 0.006}
-_SWAY_HZ = (0.07, 0.45)
-_NOD = 2.2  # degrees for a fully stressed syllable
+_SWAY = {"yaw": 1.8, "pitch": 1.75, "roll": 1.8, "shift_x": 0.012, "shift_y": 0.006}
+_SWAY_HZ = (0.08, 0.35)
+_NOD = 1.3  # degrees for a fully stressed syllable
 # The net answers with the mean of what it heard, which is shy: natural speech reaches 0.35 to 0.45
 # at the 95th percentile. This brings that to about 0.65 and leaves closures shut.
 _OPENNESS = 1.9
@@ -52,7 +53,7 @@ def perform(table: np.ndarray, fps: Fraction, n_frames: int, seed: int) -> np.nd
         put(name, size * liveliness * _sway(at, rng))
     stress = _sampled(_stress(voiced, loudness), at - 0.06)  # the head follows the voice
     put("pitch", _NOD * stress)
-    put("shift_y", 0.012 * stress)
+    put("shift_y", 0.007 * stress)
     return poses
 
 
@@ -74,7 +75,7 @@ def _smooth(values: np.ndarray, seconds: float) -> np.ndarray:
 
 def _stress(voiced: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """-1..1: how far the loudness stands out of its surroundings, where somebody speaks."""
-    out = _smooth(loudness, 0.1) - _smooth(loudness, 0.5)
+    out = _smooth(loudness, 0.16) - _smooth(loudness, 0.6)
     return np.clip(2.2 * out, -1, 1) * _smooth(voiced, 0.1)
 
 
@@ -83,14 +84,15 @@ def _brows(voiced: np.ndarray, loudness: np.ndarray, pitch: np.ndarray) -> np.nd
     accent = _smooth(np.clip(pitch, 0, 8) / 8, 0.16) + 0.35 * np.clip(
         _stress(voiced, loudness), 0, 1
     )
-    return np.clip(_smooth(accent * voiced, 0.08), 0, 0.9)
+    return np.clip(_smooth(accent * voiced, 0.16), 0, 0.9)
 
 
 def _sway(at: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A slow wander with a standard deviation of 1, smooth at any frame rate."""
     low, high = np.log(_SWAY_HZ)
-    hertz = np.exp(rng.uniform(low, high, 7))
-    size = 1 / np.sqrt(hertz)
+    # one wave in each seventh of the range, so that no seed makes a head that stands still
+    hertz = np.exp(low + (high - low) * (np.arange(7) + rng.random(7)) / 7)
+    size = hertz**-0.35
     size *= np.sqrt(2 / np.square(size).sum())
     phase = rng.uniform(0, 2 * np.pi, 7)
     return (size[:, None] * np.sin(2 * np.pi * hertz[:, None] * at + phase[:, None])).sum(0)
@@ -103,7 +105,7 @@ def _blinks(
     pauses = np.flatnonzero(np.diff((voiced > 0.5).astype(int)) < 0) / RATE
     least, more = _BLINK_GAP
     lids = np.zeros(len(at))
-    moment = rng.uniform(0.6, least + more)
+    moment = rng.uniform(0.6, 3.2)
     length = BLINK_STEP * (len(BLINK) - 1)
     while moment < seconds - length:
         near = pauses[np.abs(pauses - moment) < _SNAP]
@@ -112,5 +114,5 @@ def _blinks(
         lids[a:b] = np.maximum(
             lids[a:b], np.interp(at[a:b] - begin, BLINK_STEP * np.arange(len(BLINK)), BLINK)
         )
-        moment = max(moment, begin) + least + rng.exponential(more)
+        moment = max(moment, begin) + least + min(rng.exponential(more), _BLINK_MOST)
     return lids
