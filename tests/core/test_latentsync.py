@@ -432,6 +432,35 @@ def test_numbers_that_go_wrong_stop_it(loaded, place):
             made.read(0, 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mode", ["default", "reference"])
+def test_networks_in_half_precision(weights, mode, dtype):
+    source, sound, time = clip(6), noise(0.24), Timeline.of_frames(6, 25, 16000, 3840)
+    exact, half = (
+        all_of(
+            LatentSyncEngine(options_for(weights, mode=mode, steps=1), Host(dtype=kind)).animate(
+                source, Faces(), sound, time
+            )
+        ).astype(int)
+        for kind in (None, dtype)
+    )
+    assert np.abs(exact - half).mean() < 1.5 and not np.array_equal(exact, half)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("low_memory", [False, True])
+@pytest.mark.parametrize("mode", ["default", "reference"])
+def test_on_a_gpu(weights, mode, low_memory):
+    source, sound, time = clip(20), noise(0.8), Timeline.of_frames(20, 25, 16000, 12800)
+    options = options_for(weights, mode=mode, low_memory=low_memory)
+    cpu, gpu = (
+        all_of(LatentSyncEngine(options, Host(device=d)).animate(source, Faces(), sound, time))
+        for d in ("cpu", "cuda")
+    )
+    assert np.abs(cpu.astype(int) - gpu).mean() < 1
+
+
 # -- files --
 
 
