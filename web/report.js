@@ -1,6 +1,7 @@
 // What a node says of its result ("text" of its ui output), as text in the node. And the result in
 // the place of the last preview: the front end goes on showing that one until the next run.
 
+// @ts-expect-error ComfyUI serves it
 import { app } from "../../scripts/app.js";
 
 const REPORTING = new Set(["ImgSyncMuxVideo", "ImgSyncAudioDrivenAnimate"]);
