@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import FaceError
 from .cascade import detect, grouped, load
-from .geometry import Face
+from .geometry import Face, Frame
 from .pixels import brightened, grey, reduced, turned
 from .refine import refined
 
@@ -20,6 +20,7 @@ TURNED = 9  # at least so many for a face that is not upright
 DOUBT = 0.35  # confidence of the lips under which a face that is not clear is none
 HALF = np.array([0.5, 0.5, 0.0])  # of the side: from a box's corner to its centre
 LOWEST = 12  # px; smaller pictures hold no face
+MOUTH_AT_LEAST = 0.85  # IOD that a mouth is below the eyes
 SMALLEST = 40  # px; a smaller face has too few pixels to speak
 
 Spot = tuple[np.ndarray, float]  # centre x, y and side in px of the picture; roll in radians
@@ -44,8 +45,8 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
 
 
 def _shown(face: Face, width: int, height: int) -> bool:
-    """Whether eyes and mouth are in the picture."""
-    points = np.vstack([face.eyes, face.lip_line])
+    """Whether eyes and mouth, also where it usually is, are in the picture."""
+    points = np.vstack([face.eyes, face.lip_line, Frame.of(face.eyes).out(0, MOUTH_AT_LEAST)])
     return bool(((points >= 0) & (points <= [width, height])).all())
 
 
@@ -60,7 +61,17 @@ def _search(rgb: np.ndarray) -> tuple[list[tuple[Spot, float]], bool]:
         if _spots(windows, angle, CLEAR):  # then the fainter ones beside it count too
             return _spots(windows, angle, NEIGHBOURS[0]), True
         seen.append((windows, angle))
-    return _doubtful(seen), False
+    found = _doubtful(seen)
+    return ([] if found and _lies(rgb) else found), False
+
+
+def _lies(rgb: np.ndarray) -> bool:
+    """Whether a face is seen clearly when the picture is turned on a side or on its head.
+
+    A chin with a mouth above it is faintly like a face upside down.
+    """
+    turns = (np.rot90(rgb, quarters) for quarters in (2, 1, 3))
+    return any(_spots(_look(turn, SIDES[0], 0.0, 0.0), 0.0, CLEAR) for turn in turns)
 
 
 def _look(rgb: np.ndarray, side: int, angle: float, margin: float) -> Windows:

@@ -2,10 +2,10 @@
 
     PYTHONPATH=. python tests/bench/faces.py --model face_landmarker.task PICTURE_OR_FOLDER ...
 
-Needs mediapipe (pip install mediapipe) and its face landmarker, for measuring only. Every picture
-is also looked at mirrored, turned, darker, blurred, as a sketch and so on, where the landmarks of
-the picture itself, moved along, are the truth. Drawn faces have the truth they were drawn with.
-Errors are in distances between the eyes (IOD); prints Markdown tables.
+Needs mediapipe (pip install mediapipe) and its face landmarker, to measure with. Every picture is
+also looked at mirrored, turned, darker, blurred, as a sketch and so on, where the landmarks of the
+picture itself, moved along, are the truth. Drawn faces have the truth they were drawn with. Errors
+are in distances between the eyes (IOD); prints Markdown tables.
 """
 
 from __future__ import annotations
