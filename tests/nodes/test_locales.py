@@ -20,7 +20,7 @@ NODES = [
 NAMES = {"crf", "deepcache", "fps", "vae"}  # the same in every language
 COGNATES = {
     "es": {"audio"},
-    "fr": {"audio", "clip", "image", "mode", "source"},
+    "fr": {"audio", "image", "mode", "source"},
 }
 # What a text names exactly: files, %parts% of file names, colours, presets, numbers.
 LITERAL = re.compile(
@@ -114,7 +114,7 @@ def test_chinese_help_page(pack, node_id):
     page = ROOT / "web" / "docs" / node_id / "zh.md"
     text, schema = page.read_text(encoding="utf-8"), pack.nodes[node_id].GET_SCHEMA()
     title = read("zh", "nodeDefs.json")[node_id]["display_name"]
-    assert text.splitlines()[0] == f"# {schema.display_name}（{title}）"
+    assert text.startswith(f"# {schema.display_name}\uff08{title}\uff09\n")  # full-width brackets
     for full, _ in ports(schema.inputs):
         name = full.rpartition(".")[2]
         assert f"`{name}`" in text, f"{page.parent.name}/zh.md does not explain {full}"
