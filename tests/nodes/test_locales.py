@@ -111,15 +111,17 @@ def test_the_category_of_ours_and_none_of_others(pack, lang):
 
 @pytest.mark.parametrize("node_id", NODES)
 def test_chinese_help_page(pack, node_id):
+    """It gives each id with the name that the node shows, in full-width brackets."""
     page = ROOT / "web" / "docs" / node_id / "zh.md"
     text, schema = page.read_text(encoding="utf-8"), pack.nodes[node_id].GET_SCHEMA()
-    title = read("zh", "nodeDefs.json")[node_id]["display_name"]
-    assert text.startswith(f"# {schema.display_name}\uff08{title}\uff09\n")  # full-width brackets
-    for full, _ in ports(schema.inputs):
-        name = full.rpartition(".")[2]
-        assert f"`{name}`" in text, f"{page.parent.name}/zh.md does not explain {full}"
-    for port in schema.outputs:
-        assert re.search(rf"^\| [^|]*\b{port.display_name}\b", text, re.MULTILINE), port.id
+    names = read("zh", "nodeDefs.json")[node_id]
+    assert text.startswith(f"# {schema.display_name}\uff08{names['display_name']}\uff09\n")
+    for full, port in ports(schema.inputs):
+        name = names["inputs"][full.replace(".", "_")]["name"]
+        assert f"`{port.id}`\uff08{name}\uff09" in text, f"{node_id}/zh.md: {full}"
+    for i, port in enumerate(schema.outputs):
+        name = names["outputs"][str(i)]["name"]
+        assert f"{port.display_name}\uff08{name}\uff09" in text, f"{node_id}/zh.md: output {i}"
 
 
 def test_help_and_translations_are_in_the_package():
