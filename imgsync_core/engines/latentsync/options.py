@@ -19,7 +19,7 @@ OPTIONS = (
     ),
     Option("resolution", int, 0, "side of the crop: 256 for 1.5, 512 for 1.6 (by the weights)",
            low=0, high=2048, rare=True),
-    Option("weights", str, "", "the file latentsync_unet.pt, or a folder with it (the models folder)",
+    Option("weights", str, "", "file latentsync_unet.pt or a folder with it (the models folder)",
            file=True),
     Option("whisper", str, "", "Whisper's tiny.pt (beside the weights, or the models folder)",
            file=True, rare=True),
