@@ -29,6 +29,7 @@ from .sockets import (
     LandmarksSocket,
     NoFace,
     face_of,
+    fps_input,
     frames_of,
     sound_of,
     to_image,
@@ -69,15 +70,7 @@ class AudioDrivenAnimate(io.ComfyNode):
                     tooltip="Faces found by Detect Face Landmarks (MediaPipe), one set a frame.",
                 ),
                 engine_input(),
-                io.Float.Input(
-                    "fps",
-                    default=25.0,
-                    min=0.0,
-                    max=480.0,
-                    step=0.001,
-                    tooltip="Frames per second; a video is resampled to it by time. "
-                    "0 = the video's own rate, 25 for pictures.",
-                ),
+                fps_input(),
                 io.Int.Input(
                     "seed",
                     default=0,
