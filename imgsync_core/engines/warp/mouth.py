@@ -10,7 +10,7 @@ import numpy as np
 
 from .axes import Axes, ramp
 
-GAPE = 0.24  # between the lips at open = 1, in inter-ocular distances
+GAPE = 0.265  # between the lips at open = 1, in inter-ocular distances
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.28  # part of the width lost at round = 1
@@ -59,7 +59,7 @@ class Mouth:
 def coefficients(poses: np.ndarray) -> np.ndarray:
     """The weights (t, 6) of the fields, of poses (t, 12)."""
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    gape = GAPE * opened**0.85 * (1 - close) * (1 - 0.6 * tuck)
+    gape = GAPE * opened**1.1 * (1 - close) * (1 - 0.6 * tuck)
     both = np.maximum(1.0, spread + rounded)
     return np.stack([gape, spread / both, rounded / both, close, tuck, brow], axis=1)
 
