@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .engines.base import PLAIN, Host
-from .engines.registry import engine
+from .engines.base import PLAIN, Engine, Host
+from .engines.choice import choose
+from .engines.pace import Timed
+from .engines.registry import AUTO, PREFERRED, engine
 from .errors import FaceError, InputError
 from .face.find import find_faces, pick
 from .face.geometry import Face, from_points
-from .face.tracks import FaceTrack, FollowedFace, GivenFaces, StillFace
+from .face.tracks import FaceTrack, FollowedFace, GivenFaces, NoFace, StillFace
+from .machine import Machine, look
 from .media.frames import FrameSource
 from .media.sound import Sound
 from .timeline import Timeline
@@ -25,7 +28,8 @@ LOOKS = 120  # frames of a clip that are searched for a face before it counts as
 class Animation:
     """What is asked of an engine.
 
-    engine: its name.   face: the one to move; None = find it.
+    engine: its name; ``auto`` = the best that can run, see ``decided``.
+    face: the one to move; None = find it.
     index, point: which of several faces, by number or by a point in it.
     mouth, eyes: the user's own points, in pixels of the fitted picture; they win over finding.
     landmarks: all faces of each frame, found by somebody else; they win over finding too.
@@ -49,10 +53,9 @@ class Animation:
     host: Host = PLAIN
     lively: bool = False
 
-    @property
-    def lengthens(self) -> bool:
-        """Whether the engine makes a clip last by itself. Raises InputError."""
-        return engine(self.engine, self.options, self.host).spec.lengthens
+    def made(self) -> Engine:
+        """The engine that is asked for, by name. Raises InputError."""
+        return engine(self.engine, self.options, self.host)
 
     def face_in(self, rgb: np.ndarray) -> Face:
         """The face to move in a picture uint8 (h, w, 3). Raises FaceError."""
@@ -127,17 +130,46 @@ def parse_which(text: str) -> tuple[int | None, tuple[float, float] | None]:
     return None, (x, y)
 
 
-def animated(
-    source: FrameSource, how: Animation, sound: Sound | None, timeline: Timeline
-) -> FrameSource:
+def decided(
+    source: FrameSource, how: Animation, n_frames: int, machine: Machine | None = None
+) -> tuple[Animation, str]:
+    """What is asked for, with the face found and the engine chosen; and why that one.
+
+    ``auto`` counts on no device but the host's, and where it finds no face the picture is only
+    extended. Raises FaceError where a face
+    was asked for that is not there, or where the engine that was asked for needs one.
+    """
+    located = how
+    try:
+        located = how.located(source)
+    except FaceError:
+        asked = how.index is not None or how.point is not None
+        spec = None if how.engine == AUTO else how.made().spec
+        if asked if spec is None else spec.face and not spec.loses_faces:
+            raise
+    if how.engine != AUTO:
+        return located, ""
+    engines = [engine(name, host=how.host) for name in PREFERRED]
+    face = located.face is not None
+    seen = (machine or look()).limited(str(how.host.device).partition(":")[0])
+    choice = choose(seen, source.size, n_frames, face=face, engines=engines)
+    return replace(located, engine=choice.engine), choice.reason
+
+
+def animated(source: FrameSource, how: Animation, sound: Sound | None, timeline: Timeline) -> Timed:
     """The source with a face that speaks. Raises FaceError and InputError."""
     if sound is None:
         raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-    chosen = engine(how.engine, how.options, how.host)
+    how, _ = decided(source, how, timeline.n_frames)
+    chosen = how.made()
     losing = chosen.spec.loses_faces
     if how.lively and source.n_frames == 1:
         quiet = {**how.strength, "mouth": 0.0}
         moving = replace(how, engine="built-in", options={}, strength=quiet, lively=False)
         source, losing = animated(source, moving, sound, timeline), False  # it is always there
-    faces = how.faces(source, losing)
-    return chosen.animate(source, faces, sound, timeline, seed=how.seed, strength=how.strength)
+    faces = how.faces(source, losing) if chosen.spec.face else NoFace()
+    drawn = chosen.animate(source, faces, sound, timeline, seed=how.seed, strength=how.strength)
+    options = tuple(sorted({**how.strength, **how.options}.items()))
+    still = source.n_frames == 1
+    kind = (how.engine, str(how.host.device), drawn.size, still, how.lively, options)
+    return Timed(drawn, kind, still)

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate, cli_models
+from . import __version__, cli_animate, cli_doctor, cli_models
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
     from .media.muxer import Report
+    from .preflight import Forecast
     from .render import Job
 
 _MODES = ("hold", "loop", "ping-pong", "pan-zoom")
@@ -30,12 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.")
-    return 0
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_probe(commands)
     _add_demo(commands)
     cli_models.add(commands)
+    cli_doctor.add(commands)
     return parser
 
 
@@ -231,26 +232,38 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     from .render import render
 
     began = time.perf_counter()
+    expected: dict[str, Any] = {}
+
+    def tell(forecast: Forecast) -> None:
+        expected["forecast"] = forecast.as_dict()
+        if not (args.quiet or args.json):
+            print(forecast.sentence(), file=sys.stderr)
+
     if job.animation is not None:
         _settle_threads(job.animation.engine)
     with _Progress(args.quiet or args.json) as progress:
-        report = render(job, args.output, overwrite=args.overwrite, on_progress=progress)
-    _show(report, time.perf_counter() - began, args)
+        report = render(
+            job, args.output, overwrite=args.overwrite, on_forecast=tell, on_progress=progress
+        )
+    _show(report, expected, time.perf_counter() - began, args)
 
 
 def _settle_threads(name: str) -> None:
     """As many CPU threads as the engine runs best with; the process is ours alone."""
     import torch
 
-    from .engines.registry import engine
+    from .engines.registry import AUTO, engine
 
-    if engine(name).spec.threads:
+    if name != AUTO and engine(name).spec.threads:
         torch.set_num_threads(engine(name).spec.threads)
 
 
-def _show(report: Report, seconds: float, args: argparse.Namespace) -> None:
+def _show(
+    report: Report, expected: dict[str, Any], seconds: float, args: argparse.Namespace
+) -> None:
     result = report.info.as_dict()
     if args.json:
+        result |= expected
         result |= {"path": str(report.path), "notes": report.notes, "seconds": round(seconds, 3)}
         print(json.dumps(result, indent=1))
         return
@@ -310,16 +323,17 @@ class _Progress:
         self._bar: Any = None
         self._tenth = 0
 
-    def __enter__(self) -> Callable[[int, int], None]:
+    def __enter__(self) -> Callable[[float, int], None]:
         return self._step
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _step(self, done: int, total: int) -> None:
+    def _step(self, done: float, total: int) -> None:
         if self._silent:
             return
+        done = int(done)
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .engines.registry import NAMES, options_of
+from .engines.registry import AUTO, NAMES, options_of
 from .errors import InputError
 
 _STRENGTHS = ("mouth", "head", "blink", "expression")
@@ -54,7 +54,12 @@ def _add_animate(commands: Any) -> None:
     )
     add_job(p)
     face = p.add_argument_group("face")
-    face.add_argument("--engine", choices=NAMES, default="built-in", help="(built-in)")
+    face.add_argument(
+        "--engine",
+        choices=(*NAMES, AUTO),
+        default="built-in",
+        help="what moves the face; auto: the best that this machine can run (built-in)",
+    )
     face.add_argument(
         "--face",
         default="",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,7 +16,7 @@ from .media.extend import HOLD, Extension, extend
 from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource, StillFrames
 from .media.loudness import normalise
-from .media.muxer import Muxer, Report, check_target
+from .media.muxer import Muxer, Progress, Report, check_target
 from .media.picture import RGB, Picture, load_picture
 from .media.sound import FileSound, Sound, pad, trim
 from .media.video import VideoFrames
@@ -23,6 +24,7 @@ from .timeline import GRIDS, Grid, Timeline, parse_fps
 
 if TYPE_CHECKING:
     from .animation import Animation
+    from .preflight import Forecast
 
 DEFAULT_FPS = Fraction(25)
 
@@ -78,16 +80,20 @@ def render(
     target: str | os.PathLike[str],
     *,
     overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_forecast: Callable[[Forecast], None] | None = None,
+    on_progress: Progress | None = None,
     check: Callable[[], None] | None = None,
 ) -> Report:
-    """Write the video of a job. Raises ImgSyncError; nothing is left behind then."""
+    """Write the video of a job. Raises ImgSyncError; nothing is left behind then.
+
+    on_forecast(forecast) is told, before a face is animated, by what and what that will take.
+    """
     check_target(Path(target), overwrite)
     sound = _sound(job)
     source = open_source(job.picture, job.fps)
     try:
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
-        frames = _frames(source, job, sound, timeline, check)
+        frames = _frames(source, job, sound, timeline, on_forecast, check)
         with Muxer(
             target,
             job.encoding,
@@ -168,19 +174,42 @@ def _frames(
     job: Job,
     sound: Sound | None,
     time: Timeline,
+    on_forecast: Callable[[Forecast], None] | None,
     check: Callable[[], None] | None,
 ) -> FrameSource:
     if job.animation is None:
         return _extended(source, job, time.n_frames)
-    from .animation import animated  # torch is not needed without
-
     how = job.animation
     if check is not None:
         how = replace(how, host=replace(how.host, check=check))
-    if source.n_frames > 1 and not (job.extension is None and how.lengthens):
-        return animated(_extended(source, job, time.n_frames), how, sound, time)
+    return _speaking(source, job, how, sound, time, on_forecast)
+
+
+def _speaking(
+    source: FrameSource,
+    job: Job,
+    how: Animation,
+    sound: Sound | None,
+    time: Timeline,
+    on_forecast: Callable[[Forecast], None] | None,
+) -> FrameSource:
+    from .animation import animated, decided  # torch is not needed without
+    from .machine import look
+    from .preflight import forecast, glimpses
+
+    machine = look()
     fitted = source if job.fit.is_identity else Fitted(source, job.fit)
-    return animated(fitted, how, sound, time)
+    how, reason = decided(fitted, how, time.n_frames, machine)
+    chosen = how.made()
+    if source.n_frames > 1 and not (job.extension is None and chosen.spec.lengthens):
+        fitted = _extended(source, job, time.n_frames)
+    drawn = animated(fitted, how, sound, time)
+    forecast(chosen, drawn, machine, reason).check(machine)
+    if on_forecast is not None:
+        if sound is not None and drawn.seconds_a_frame is None:
+            deque(glimpses(chosen, drawn, sound), 0)  # so that the time is known
+        on_forecast(forecast(chosen, drawn, machine, reason))
+    return drawn
 
 
 def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:

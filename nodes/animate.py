@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io, ui
 
-from ..imgsync_core.animation import Animation, animated, parse_which
+from ..imgsync_core.animation import Animation, animated, decided, parse_which
+from ..imgsync_core.engines.base import Engine
+from ..imgsync_core.engines.pace import Timed
 from ..imgsync_core.engines.warp.chart import draw_curves
 from ..imgsync_core.face.landmarks import from_landmarks
+from ..imgsync_core.machine import Machine
+from ..imgsync_core.media.encoding import DEFAULT
+from ..imgsync_core.media.encoding import preset as named
 from ..imgsync_core.media.extend import Extension, extend
 from ..imgsync_core.media.frames import FrameSource
 from ..imgsync_core.media.sound import Sound
+from ..imgsync_core.media.space import check_space, likely_bytes, moving_frames
+from ..imgsync_core.preflight import GLIMPSES, Forecast, forecast, glimpses
 from ..imgsync_core.timeline import Timeline
 from . import host
-from .sockets import FaceSocket, LandmarksSocket, face_of, frames_of, sound_of, to_image
+from .engine_inputs import asked, engine_input
+from .sockets import (
+    FaceSocket,
+    LandmarksSocket,
+    NoFace,
+    face_of,
+    fps_input,
+    frames_of,
+    sound_of,
+    to_image,
+)
 from .video import LazyVideo
 
+log = logging.getLogger(__name__)
 CLIP_MODES = ("ping-pong", "loop", "hold")
 LENGTHS = ("match audio", "longest")
-
-
-def _strength(name: str, tooltip: str) -> Any:
-    return io.Float.Input(
-        name, default=1.0, min=0.0, max=2.0, step=0.05,
-        display_mode=io.NumberDisplay.slider, tooltip=f"{tooltip} 1 is natural, 0 is none.",
-    )  # fmt: skip
-
-
-def _engine_input() -> Any:
-    built_in = [
-        _strength("mouth", "How far the mouth moves."),
-        _strength("head", "How far the head moves."),
-        _strength("blink", "How far the lids close in a blink."),
-        _strength("expression", "How far the brows move."),
-    ]
-    return io.DynamicCombo.Input(
-        "engine",
-        options=[io.DynamicCombo.Option("built-in", built_in)],
-        tooltip="What moves the face. built-in needs no download and no GPU.",
-    )
+FACELESS = "The first frame shows no face. Give points in Load Portrait, or landmarks."
 
 
 class AudioDrivenAnimate(io.ComfyNode):
@@ -70,16 +69,8 @@ class AudioDrivenAnimate(io.ComfyNode):
                     optional=True,
                     tooltip="Faces found by Detect Face Landmarks (MediaPipe), one set a frame.",
                 ),
-                _engine_input(),
-                io.Float.Input(
-                    "fps",
-                    default=25.0,
-                    min=0.0,
-                    max=480.0,
-                    step=0.001,
-                    tooltip="Frames per second; a video is resampled to it by time. "
-                    "0 = the video's own rate, 25 for pictures.",
-                ),
+                engine_input(),
+                fps_input(),
                 io.Int.Input(
                     "seed",
                     default=0,
@@ -130,13 +121,32 @@ class AudioDrivenAnimate(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         sound, frames = sound_of(audio), frames_of(source, fps)
         time = _timeline(frames, sound, length)
+        wanted, machine = _asked(engine, seed, which_face, face, landmarks, frames), host.machine()
+        how, reason = decided(frames, wanted, time.n_frames, machine)
         if frames.n_frames > 1:
             frames = extend(frames, time.n_frames, Extension(clip))
-        how = _asked(engine, seed, which_face, face, landmarks, frames).located(frames)
-        video = LazyVideo(animated(frames, how, sound, time), sound)
+        drawn = animated(frames, how, sound, time)
+        expected = _preflight(how.made(), drawn, sound, time, machine, reason)
         curves = host.on_intermediate_device(to_image(draw_curves(sound, time, seed)[None]))
-        shown = ui.PreviewImage(curves, cls=cls)
-        return io.NodeOutput(video, how.face, curves, ui=shown)
+        shown = {**ui.PreviewImage(curves, cls=cls).as_dict(), "text": (expected.sentence(),)}
+        return io.NodeOutput(
+            LazyVideo(drawn, sound), how.face or NoFace(FACELESS), curves, ui=shown
+        )
+
+
+def _preflight(
+    engine: Engine, drawn: Timed, sound: Sound, time: Timeline, machine: Machine, reason: str
+) -> Forecast:
+    """What is to be expected; stops where it cannot succeed, and shows the first frames."""
+    forecast(engine, drawn, machine, reason).check(machine)
+    folder = host.output_folder()
+    check_space(folder, likely_bytes(named(DEFAULT), drawn.size, time, moving_frames(drawn)))
+    progress = host.Progress(GLIMPSES, previews_per_second=1000)  # there are few
+    for i, frame in enumerate(glimpses(engine, drawn, sound)):
+        progress.step(i, frame)
+    expected = forecast(engine, drawn, machine, reason)
+    log.info("ImgSync: %s", expected.sentence())
+    return expected
 
 
 def _timeline(frames: FrameSource, sound: Sound, length: str) -> Timeline:
@@ -151,11 +161,7 @@ def _asked(
 ) -> Animation:
     """The widget values as the library's own words."""
     index, point = parse_which(which)
-    options = {name: value for name, value in engine.items() if name != "engine"}
     found = None if landmarks is None else from_landmarks(landmarks, frames.size)
     if found is not None and getattr(face, "source", "") != "points":
         face = None  # points win over landmarks, and these over what was found
-    own = face_of(face)
-    return Animation(
-        engine["engine"], own, index, point, landmarks=found, seed=seed, strength=options
-    )
+    return asked(engine, face=face_of(face), index=index, point=point, landmarks=found, seed=seed)

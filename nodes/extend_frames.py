@@ -11,7 +11,7 @@ from ..imgsync_core.media.extend import Extension, extend
 from ..imgsync_core.media.motion import MOVES, parse_rect
 from ..imgsync_core.render import timeline_for
 from ..imgsync_core.timeline import GRIDS, parse_grid
-from .sockets import frames_of, sound_of
+from .sockets import fps_input, frames_of, sound_of
 from .video import LazyVideo
 
 CUSTOM = "custom"
@@ -77,15 +77,7 @@ class ExtendFrames(io.ComfyNode):
                 io.Audio.Input(
                     "audio", optional=True, tooltip="The sound; it goes into the VIDEO as it is."
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=25.0,
-                    min=0.0,
-                    max=480.0,
-                    step=0.001,
-                    tooltip="Frames per second; a video is resampled to it by time. "
-                    "0 = the video's own rate, 25 for pictures.",
-                ),
+                fps_input(),
                 _mode_input(),
                 _length_input(),
                 io.Combo.Input(

@@ -5,16 +5,28 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management as mm
+import comfy.model_patcher
 import comfy.utils
 import folder_paths
+import numpy as np
 import torch
 from comfy.cli_args import args
+from PIL import Image
 
+from ..imgsync_core.engines.base import Host as EngineHost
 from ..imgsync_core.errors import InputError, OutputError
+from ..imgsync_core.machine import Device, Machine, look
+from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
+from ..imgsync_core.models.published import default_folder, published
+
+MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 
 
 def input_pictures() -> list[str]:
@@ -94,21 +106,104 @@ def free_memory() -> int:
     return int(mm.get_free_memory(torch.device("cpu")))
 
 
+def machine() -> Machine:
+    """The machine as ComfyUI lets us use it: its device, and what it says is free there."""
+    device = mm.get_torch_device()
+    seen = look()
+    found = seen.devices[:1]
+    if device.type != "cpu":
+        name = next((d.name for d in seen.devices if d.kind == device.type), str(device))
+        total, free = int(mm.get_total_memory(device)), int(mm.get_free_memory(device))
+        found = (*found, Device(device.type, name, total, free))
+    return replace(seen, free=free_memory(), devices=found)
+
+
+MODELS = "imgsync"  # the kind of models, and its folder in ComfyUI's models folder
+
+
+def add_models_folder() -> None:
+    """Tell ComfyUI of our folder of models, so that extra_model_paths.yaml can name others."""
+    folder = os.path.join(folder_paths.models_dir, MODELS)
+    folder_paths.add_model_folder_path(MODELS, folder, is_default=False)
+
+
+def model_files() -> list[str]:
+    """Names of the model files in our folders, sorted; below their folder, as ComfyUI has them."""
+    names = folder_paths.get_filename_list(MODELS)
+    return sorted(name for name in names if name.endswith(MODEL_ENDINGS))
+
+
+def model_file(name: str) -> Path:
+    """The file behind a widget's value."""
+    return Path(folder_paths.get_full_path_or_raise(MODELS, name))
+
+
+def models_folder() -> Path:
+    """Where published files are: ours in ComfyUI, or the command line's where only that has any."""
+    folders = [Path(folder) for folder in folder_paths.get_folder_paths(MODELS)]
+    candidates = [*folders, default_folder()]
+    held = (folder for folder in candidates if any(m.path(folder).is_file() for m in published()))
+    return next(held, folders[0])
+
+
+def engine_host() -> EngineHost:
+    """What ComfyUI lends an engine: its device, its memory management, its Cancel."""
+    device = mm.get_torch_device()
+    half = device.type != "cpu" and mm.should_use_fp16(device)
+    return EngineHost(
+        device=device,
+        dtype=torch.float16 if half else torch.float32,
+        models=models_folder(),
+        check=check_interrupted,
+        placed=_placed,
+    )
+
+
+@contextmanager
+def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A network on ComfyUI's device, which takes it off again when others need the room."""
+    patcher = comfy.model_patcher.ModelPatcher(
+        network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    )
+    mm.load_models_gpu([patcher])
+    yield network
+
+
+def output_folder() -> Path:
+    """Where ComfyUI saves."""
+    return Path(folder_paths.get_output_directory())
+
+
 def check_interrupted() -> None:
     """Raise when the user has pressed Cancel."""
     mm.throw_exception_if_processing_interrupted()
 
 
 class Progress:
-    """ComfyUI's progress bar of the node that is running."""
+    """ComfyUI's progress bar of the node that is running, with the newest frame as its preview.
 
-    def __init__(self) -> None:
-        self._bar: Any = None
+    total: frames to come. Any thread may call it: the server knows which node is running.
+    """
 
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
-            self._bar = comfy.utils.ProgressBar(total)
-        self._bar.update_absolute(done, total)
+    def __init__(self, total: int, previews_per_second: float = PER_SECOND) -> None:
+        self._total, self._done = total, 0.0
+        self._bar = comfy.utils.ProgressBar(total)
+        self.frame = Previews(self._show, previews_per_second)
+
+    def __call__(self, done: float, total: int) -> None:
+        """So many frames are done; parts of one count, such as the steps of a window."""
+        self._done = max(self._done, done)
+        self._bar.update_absolute(self._done, total)
+
+    def step(self, done: float, frame: np.ndarray | None) -> None:
+        """The same for who watches a FrameSource, with a finished frame where there is one."""
+        check_interrupted()
+        self(done, self._total)
+        if frame is not None:
+            self.frame(frame)
+
+    def _show(self, picture: Image.Image) -> None:
+        self._bar.update_absolute(self._done, self._total, ("JPEG", picture, SIDE))
 
 
 def exists(path: str) -> bool:

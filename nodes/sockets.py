@@ -22,6 +22,19 @@ FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside i
 LandmarksSocket = io.Custom("FACE_LANDMARKS")  # of core's MediaPipe nodes, after 0.22
 
 
+def fps_input() -> Any:
+    """The widget for the rate of what is made from a picture, a batch or a VIDEO."""
+    return io.Float.Input(
+        "fps",
+        default=25.0,
+        min=0.0,
+        max=480.0,
+        step=0.001,
+        tooltip="Frames per second; a video is resampled to it by time. "
+        "0 = the video's own rate, 25 for pictures.",
+    )
+
+
 @dataclass(frozen=True)
 class NoFace:
     """What stands for the face where none was found: only who needs the face fails."""

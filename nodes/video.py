@@ -110,9 +110,15 @@ class LazyVideo(Input.Video):
                 "which read it frame by frame, or trim it first."
             )
         images = torch.empty((frames.n_frames, *first.shape[1:]))
-        for i in range(0, frames.n_frames, _CHUNK):
-            host.check_interrupted()
-            images[i : i + _CHUNK] = to_image(frames.read(i, min(i + _CHUNK, frames.n_frames)))
+        progress = host.Progress(frames.n_frames)
+        frames.watch(progress.step)
+        try:
+            for i in range(0, frames.n_frames, _CHUNK):
+                chunk = frames.read(i, min(i + _CHUNK, frames.n_frames))
+                images[i : i + _CHUNK] = to_image(chunk)
+                progress.step(i + len(chunk), chunk[-1])
+        finally:
+            frames.watch(None)
         return images
 
     def get_stream_source(self) -> str:
@@ -158,6 +164,7 @@ class LazyVideo(Input.Video):
         timeline = Timeline.of_frames(frames.n_frames, frames.fps)
         if sound is not None:
             timeline = Timeline.of_frames(frames.n_frames, frames.fps, sound.rate, sound.n_samples)
+        progress = host.Progress(frames.n_frames)
         with Muxer(
             target,
             encoding,
@@ -168,7 +175,8 @@ class LazyVideo(Input.Video):
             background=background,
             metadata=metadata,
             overwrite=overwrite,
-            on_progress=host.Progress(),
+            on_progress=progress,
+            on_frame=progress.frame,
             check=host.check_interrupted,
         ) as out:
             out.write_source(frames)

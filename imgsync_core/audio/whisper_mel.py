@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torchaudio
 from torch import Tensor
+
+from .pair import torchaudio
 
 RATE = 16000  # Hz
 HOP = 160  # samples, 10 ms
@@ -34,7 +35,7 @@ def n_frames(n_samples: int) -> int:
 @lru_cache(1)
 def mel_filters() -> Tensor:
     """float32 (80, 201): triangles on Slaney's mel scale from 0 to 8000 Hz, of equal area."""
-    filters = torchaudio.functional.melscale_fbanks(
+    filters = torchaudio().functional.melscale_fbanks(
         WINDOW // 2 + 1, 0.0, RATE / 2, N_MELS, RATE, norm="slaney", mel_scale="slaney"
     )
     return filters.T.contiguous()

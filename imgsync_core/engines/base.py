@@ -18,8 +18,25 @@ from ..timeline import Timeline
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a job takes at its peak, as a sum; measured, not guessed.
+
+    fixed: whatever the job is.   per_pixel: for each pixel of a frame.   per_frame: for each frame
+    of the job; 0 for an engine that streams.
+    """
+
+    fixed: int = 0
+    per_pixel: float = 0.0
+    per_frame: float = 0.0
+
+    def of(self, size: tuple[int, int], n_frames: int) -> int:
+        """Bytes for frames of a size (width, height)."""
+        return int(self.fixed + self.per_pixel * size[0] * size[1] + self.per_frame * n_frames)
+
+
+@dataclass(frozen=True)
 class EngineSpec:
-    """What is known of an engine before it runs.
+    """What is known of an engine before it runs; ``auto`` and the preflight go by nothing else.
 
     name: as the user chooses it.      title: for people.
     licence: of its weights.           needs: published files it has to have (see `models`).
@@ -27,6 +44,11 @@ class EngineSpec:
     out, the more so beside an encoder with threads of its own.
     lengthens: it makes a clip last by itself; others get as many frames as the timeline has.
     loses_faces: it wants to know where the face cannot be seen, and smooths by itself.
+    devices: kinds of them on which it is worth running, ``cpu``, ``cuda``, ``mps``.
+    memory: of main memory.            device_memory: of a device that is not the CPU.
+    window: frames that it makes at a time.
+    instant: single frames come at once, so a few may be drawn just to look at and to measure.
+    face: it moves a face, and cannot do without one.
     """
 
     name: str
@@ -36,6 +58,12 @@ class EngineSpec:
     threads: int = 0
     lengthens: bool = False
     loses_faces: bool = False
+    devices: tuple[str, ...] = ("cpu", "cuda", "mps")
+    memory: Memory = Memory()
+    device_memory: Memory = Memory()
+    window: int = 1
+    instant: bool = False
+    face: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,6 +112,13 @@ class Engine(ABC):
 
     spec: EngineSpec
 
+    def missing(self) -> tuple[str, ...]:
+        """Those of ``spec.needs`` that are not there. An engine that needs any says where it looks.
+
+        By itself nothing is found.
+        """
+        return self.spec.needs
+
     @abstractmethod
     def animate(
         self,
@@ -98,6 +133,7 @@ class Engine(ABC):
         """Frames as long as the timeline, made when they are read.
 
         source: one frame, or as many as the timeline has.   faces: the face to move in each.
+        Frames that take long are told of step by step, see ``FrameSource.watch``.
         seed: of what is left to chance.
         strength: 0 to 2 for each kind of motion; 1 for those not named.
         """

@@ -19,6 +19,7 @@ class Option:
     kind: bool, int, float or str; a bool that is False by default is a switch.
     choices: what a text may be; empty = anything.   low, high: of a number.
     flag: on a command line, where the name is taken there.
+    file: the text is the name of a model's file.   rare: few ever change it.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Option:
     low: float | None = None
     high: float | None = None
     flag: str = ""
+    file: bool = False
+    rare: bool = False
 
     @property
     def word(self) -> str:

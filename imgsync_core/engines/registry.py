@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .base import Engine, Host
 
 Values = Mapping[str, Any]
+AUTO = "auto"  # no engine, but the wish that one be chosen
 
 
 def _built_in(values: Values, host: Host) -> Engine:
@@ -28,17 +29,27 @@ def _latentsync(values: Values, host: Host) -> Engine:
     return LatentSyncEngine(Options(**values), host)
 
 
+def _extend(values: Values, host: Host) -> Engine:
+    from .hold import HoldEngine
+
+    return HoldEngine()
+
+
 _ENGINES: dict[str, tuple[tuple[Option, ...], Callable[[Values, Host], Engine]]] = {
     "built-in": ((), _built_in),
     "latentsync": (LATENTSYNC, _latentsync),
+    "extend": ((), _extend),
 }
-NAMES = tuple(_ENGINES)
+NAMES = tuple(name for name in _ENGINES if name != "extend")  # for users: they have ExtendFrames
+PREFERRED = ("latentsync", "built-in", "extend")  # by auto, the best first; the last always runs
 
 
 def options_of(name: str) -> tuple[Option, ...]:
-    """What can be chosen of the engine of that name. Raises InputError."""
+    """What can be chosen of the engine of that name; of auto, nothing. Raises InputError."""
+    if name == AUTO:
+        return ()
     if name not in _ENGINES:
-        raise InputError(f"Engine {name!r} is not known. Use {', '.join(NAMES)}.")
+        raise InputError(f"Engine {name!r} is not known. Use {', '.join((*NAMES, AUTO))}.")
     return _ENGINES[name][0]
 
 

@@ -20,6 +20,13 @@ class FaceTrack(ABC):
         """The face in that frame; None where it cannot be seen."""
 
 
+class NoFace(FaceTrack):
+    """For who needs none."""
+
+    def at(self, index: int) -> Face | None:
+        return None
+
+
 class StillFace(FaceTrack):
     """A face that is where it is in every frame."""
 

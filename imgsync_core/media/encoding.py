@@ -30,6 +30,7 @@ class Encoding:
     sound: FFmpeg's audio encoder; None = the format carries no sound.
     sound_bit_rate: bits per second for up to two channels; None = lossless, or no sound.
     cycles: packets may be written again with later timestamps.
+    bits: of a pixel of moving video, as few as were ever measured: a drawn face that speaks.
     merges: the encoder makes one long frame of neighbours that are equal.
     sound_options: of the audio encoder.
     copies: audio codecs that are taken over as they are when nothing about the sound changed.
@@ -52,6 +53,7 @@ class Encoding:
     align: int = 2
     cycles: bool = True
     least_side: int = 1
+    bits: float = 0.01
     merges: bool = False
     most_pixels: int | None = None
     sound: str | None = "aac"
@@ -142,6 +144,7 @@ _H265 = replace(
     },
     crf=22,
     crf_range=(0, 51),
+    bits=0.003,
     still_crf=-3,
 )
 _AV1 = replace(
@@ -152,6 +155,7 @@ _AV1 = replace(
     still_options={},
     crf=28,
     crf_range=(1, 63),
+    bits=0.003,
     still_crf=-4,
     reorder=0,
     least_side=32,
@@ -183,6 +187,7 @@ _PRORES = Encoding(
     alpha_pixels="yuva444p10le",
     options={"profile": "4444", "vendor": "apl0", "alpha_bits": "16"},
     gop=1,
+    bits=5.5,
     sound="pcm_s24le",
     sound_bit_rate=None,
     copies=_IN_MP4,
@@ -197,6 +202,7 @@ _FFV1 = Encoding(
     alpha_pixels="bgra",
     options={"level": "3", "slices": "4", "slicecrc": "1"},
     gop=1,
+    bits=3.0,
     align=1,
     sound="flac",
     sound_bit_rate=None,
@@ -208,6 +214,7 @@ _GIF = Encoding(
     extension=".gif",
     codec="gif",
     pixels="pal8",
+    bits=2.6,
     align=1,
     cycles=False,
     sound=None,
@@ -222,6 +229,7 @@ _WEBP = Encoding(
     pixels="bgra",
     alpha_pixels="bgra",
     options={"lossless": "0", "quality": "85"},
+    bits=0.19,
     align=1,
     cycles=False,
     merges=True,

@@ -10,6 +10,7 @@ copy nothing until somebody reads. Each source knows when it repeats::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,10 @@ from ..timeline import (
 )
 from .fit import Fit
 from .picture import RGB, Picture, compose
+
+OnStep = Callable[[float, "np.ndarray | None"], None]
+"""Called with how many frames are made, parts of one counting too, and the newest of them, uint8
+(h, w, c), where there is one. What it raises cancels."""
 
 
 class FrameSource(ABC):
@@ -70,6 +75,12 @@ class FrameSource(ABC):
     def frame_bytes(self) -> int:
         """Bytes of one frame."""
         return self.size[0] * self.size[1] * self.channels
+
+    def watch(self, on_step: OnStep | None) -> None:  # noqa: B027 - most are done at once
+        """Whom to tell what happens inside of ``read``, where a frame takes long; None = nobody.
+
+        It is called on the thread that reads. Views hand it on, with their own count of frames.
+        """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Let go of open files. Reading afterwards opens them again."""
@@ -118,6 +129,9 @@ class _View(FrameSource):
         self.source = source
         self.size, self.channels, self.fps = source.size, source.channels, source.fps
         self.n_frames = n_frames
+
+    def watch(self, on_step: OnStep | None) -> None:
+        self.source.watch(on_step)
 
     def close(self) -> None:
         self.source.close()
@@ -230,6 +244,11 @@ class Trimmed(_View):
         self._start = start
         if source.period is not None:
             self._cycle(max(0, source.lead - start), source.period)
+
+    def watch(self, on_step: OnStep | None) -> None:
+        if on_step is None:
+            return self.source.watch(None)
+        self.source.watch(lambda done, frame: on_step(max(0, done - self._start), frame))
 
     def read(self, start: int, stop: int) -> np.ndarray:
         stop = min(stop, self.n_frames)

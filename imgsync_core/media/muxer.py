@@ -30,9 +30,11 @@ from .repeat import packets_of
 from .sound import FileSound, Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
+from .space import check_space, likely_bytes, moving_frames
 from .video_track import VideoFormat, VideoTrack
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[float, int], None]
+OnFrame = Callable[[np.ndarray], None]
 Check = Callable[[], None]
 
 
@@ -91,7 +93,10 @@ class Muxer:
     timeline: how many frames have to come, and how long the sound is made.
     channels: 3, or 4 for frames with alpha, composed over ``background`` where the codec has none.
     metadata: tags; values that are not text are written as JSON.
-    on_progress(done, total) and check() are called for every frame; what they raise cancels.
+    on_progress(done, total) and check() are called for every frame, and for every step of a source
+    that takes many for one frame: then done has a fraction, and the call may come from the thread
+    that reads the source. What they raise cancels.
+    on_frame(frame) sees each frame that is encoded, uint8 (h, w, c): a view, to be copied if kept.
 
     Raises OutputError, EncodingError and what the sources raise. Nothing is left after that.
     """
@@ -109,6 +114,7 @@ class Muxer:
         metadata: dict[str, Any] | None = None,
         overwrite: bool = False,
         on_progress: Progress | None = None,
+        on_frame: OnFrame | None = None,
         check: Check | None = None,
     ) -> None:
         self._file: Any = None
@@ -124,12 +130,12 @@ class Muxer:
         self._source_of_sound = sound
         self._metadata = metadata or {}
         self._overwrite = overwrite
-        self._on_progress, self._check = on_progress, check
+        self._on_progress, self._on_frame, self._check = on_progress, on_frame, check
         self._container: Any = None
         self._begun = False  # whether there is a .part to clear away
         self._video: VideoTrack | None = None
         self._sound: SoundTrack | None = None
-        self._frames = self._done = 0
+        self._frames, self._done = 0, 0.0
         self._notes: list[str] = []
         self._report: Report | None = None
 
@@ -172,9 +178,17 @@ class Muxer:
     def write_source(self, source: FrameSource) -> None:
         """All frames of a source as long as the timeline; what repeats is encoded once."""
         still = source.period == 1 and source.lead == 0 and source.n_frames > 1
-        track = self._opened(still)
-        for packet, pts in packets_of(track, source):
-            self._put(packet, pts)
+        if self._path is not None:
+            moving, size = moving_frames(source), self._form.size
+            needed = likely_bytes(self._encoding, size, self._timeline, moving)
+            check_space(self._path, needed)
+        source.watch(self._step)
+        try:
+            track = self._opened(still)
+            for packet, pts in packets_of(track, source):
+                self._put(packet, pts)
+        finally:
+            source.watch(None)
 
     def _put(self, packet: Any, pts: int) -> None:
         """Write one coded frame, and before it all sound that starts no later."""
@@ -190,7 +204,21 @@ class Muxer:
         self._frames += 1
         self._advance(self._frames)
 
-    def _advance(self, done: int) -> None:
+    def _step(self, done: float, frame: np.ndarray | None) -> None:
+        """A step of the source; the last frame of all is only done when it is written."""
+        self._advance(min(done, self._timeline.n_frames - 1))
+        self._show(frame)
+
+    def _fed(self, frame: np.ndarray | None) -> None:
+        """A frame goes into the encoder."""
+        self._advance(0)
+        self._show(frame)
+
+    def _show(self, frame: np.ndarray | None) -> None:
+        if frame is not None and self._on_frame is not None:
+            self._on_frame(frame)
+
+    def _advance(self, done: float) -> None:
         if self._check is not None:
             self._check()
         if self._on_progress is not None and done > self._done:
@@ -232,7 +260,7 @@ class Muxer:
             self._notes.append(f"transparency was filled: {self._encoding.name} carries none")
         stream = self._container.add_stream(self._encoding.codec, rate=form.fps)
         stream.time_base = 1 / form.fps
-        return VideoTrack(stream, form, still, lambda: self._advance(0))
+        return VideoTrack(stream, form, still, self._fed)
 
     def _add_sound(self) -> SoundTrack | None:
         sound, encoding = self._source_of_sound, self._encoding

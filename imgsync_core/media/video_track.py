@@ -182,11 +182,16 @@ class VideoTrack:
 
     stream: of the container; its own encoder makes the first segment.
     reorder: frames by which coding runs ahead of showing.
-    on_frame() is called for every frame that goes in.
+    on_frame(frame) is called for every frame that goes in: uint8 (h, w, c), or None where it is
+    the one before once more.
     """
 
     def __init__(
-        self, stream: Any, form: VideoFormat, still: bool, on_frame: Callable[[], None]
+        self,
+        stream: Any,
+        form: VideoFormat,
+        still: bool,
+        on_frame: Callable[[np.ndarray | None], None],
     ) -> None:
         self.stream, self.form = stream, form
         self._still, self._on_frame = still, on_frame
@@ -210,8 +215,9 @@ class VideoTrack:
     def write(self, chunk: np.ndarray) -> Iterator[Any]:
         """The packets that are ready after these frames."""
         self._used = self._fed = True
-        for frame in self._packer.pack(chunk):
-            self._on_frame()
+        one = is_one_frame(chunk)
+        for i, frame in enumerate(self._packer.pack(chunk)):
+            self._on_frame(None if one and i else chunk[i])
             frame.pts, frame.time_base = self._number, 1 / self.form.fps
             frame.pict_type = 0
             self._number += 1

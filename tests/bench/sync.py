@@ -25,8 +25,9 @@ import numpy as np
 from imgsync_core.engines.warp.corpus_speech import flite
 
 SENTENCES = (
-    "My mother bought a big blue lamp for the baby room. People may bring paper maps to the pub. "
-    "Maybe Bob will help Pam move the piano before supper. Simple problems become important."
+    "The small house stood on a hill above the sea, and every morning the old man opened its "
+    "green door. He looked at the sky, said a few words to his dog, and went down to the boat. "
+    "Nobody knew how long he had lived there, but all of us liked to hear him talk about the past."
 )
 LABIAL = ("p", "b", "m")
 GATES: dict[str, tuple[float, float]] = {

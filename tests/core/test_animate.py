@@ -1,6 +1,7 @@
 """From a picture and a voice to a face that speaks: performance, engine, command line."""
 
 import csv
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -193,3 +194,19 @@ def test_faces(imgsync, files):
     assert ran.code == 0 and "face 0" in ran.out
     with Image.open(files / "o.png") as overlay:
         assert overlay.size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [("built-in", "Built-in animator: "),
+     ("auto", "Built-in animator (latentsync lacks its weights (latentsync-1.6, ")],
+)  # fmt: skip
+def test_the_command_says_what_to_expect(imgsync, files, engine, words, monkeypatch):
+    monkeypatch.setenv("IMGSYNC_MODELS", str(files))  # none in it
+    job = ["animate", files / "a.png", files / "a.wav", "--engine", engine, "-o"]
+    ran = imgsync(*job, files / "a.mp4")
+    assert ran.code == 0 and words in ran.err and ": 75 frames of 256x256, " in ran.err
+    assert "to draw" in ran.err and "MB of memory" in ran.err
+    told = json.loads(imgsync(*job, files / "b.mp4", "--json").out)["forecast"]
+    assert told["engine"] == "built-in" and told["frames"] == 75 and told["seconds"] > 0
+    assert "Built-in" not in imgsync(*job, files / "c.mp4", "--quiet").err

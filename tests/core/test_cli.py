@@ -544,13 +544,16 @@ def test_python_m_is_the_same_command(tmp_path):
 def test_being_interrupted_leaves_nothing(number, given, tmp_path):
     words = ["extend", given / "wide.png", "--mode=pan-zoom", "--seconds=3600", "--size=960x320"]
     command = [sys.executable, "-m", "imgsync_core", *words, "-o", tmp_path / "out.mp4", "--quiet"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 20
-    while not list(tmp_path.glob("*.part")) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert list(tmp_path.glob("*.part"))
-    running.send_signal(number)
-    _, said = running.communicate(timeout=20)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            until = time.monotonic() + 60
+            while not list(tmp_path.glob("*.part")) and time.monotonic() < until:
+                time.sleep(0.02)
+            assert list(tmp_path.glob("*.part"))
+            running.send_signal(number)
+            _, said = running.communicate(timeout=60)
+        finally:
+            running.kill()  # a shell's background job would not hear SIGINT
     assert running.returncode == 1
     assert said == "imgsync: Cancelled; nothing was written.\n"
     assert not list(tmp_path.iterdir())

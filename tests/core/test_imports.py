@@ -14,7 +14,7 @@ CORE = ROOT / "imgsync_core"
 LEVEL = {
     "errors": 0, "timeline": 1, "media": 2, "nn": 2, "audio": 3, "face": 3, "diffusion": 3,
     "demo": 3, "models": 3, "engines": 4, "animation": 5, "render": 6, "cli": 7, "__main__": 8,
-    "__init__": 0,
+    "__init__": 0, "machine": 1, "preflight": 5, "doctor": 6,
 }  # fmt: skip
 MODULES = sorted(CORE.rglob("*.py"))
 NODES = sorted((ROOT / "nodes").glob("*.py"))

@@ -13,6 +13,7 @@ import torch
 
 from imgsync_core.engines.warp import corpus, train, train_augment, train_score
 from imgsync_core.engines.warp.corpus_targets import PHONES, gestures, phones_of, truth
+from imgsync_core.engines.warp.train_muon import orthogonal
 
 speaks = pytest.mark.skipif(
     shutil.which("flite") is None or ctypes.util.find_library("espeak-ng") is None,
@@ -100,6 +101,28 @@ def test_nothing_learnt_scores_nothing() -> None:
     assert train_score.pearson(np.arange(5), np.arange(5)) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("shape", [(6, 4, 3), (5, 40), (7, 7, 1)])
+def test_muon_steps_are_orthogonal(shape: tuple[int, ...]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0)).flatten(1)
+    u, _, v = np.linalg.svd(matrix.numpy(), full_matrices=False)
+    found = u.T @ orthogonal(matrix).numpy() @ v.T
+    assert np.abs(found - np.diag(np.diag(found))).max() < 0.05
+    assert np.diag(found).min() > 0.6 and np.diag(found).max() < 1.3
+
+
+def test_respelt_lines_have_other_consonants_only() -> None:
+    line = "a big map, die kleine Bombe"
+    made = corpus._respelt(line, np.random.default_rng(0))
+    assert len(made) == len(line) and made != line
+    kept = [(a, b) for a, b in zip(line.lower(), made, strict=True) if a not in "pbmtdnkgfv"]
+    assert all(a == b for a, b in kept)
+
+
+def test_lead_is_measured() -> None:
+    curve = np.random.default_rng(0).random(200).cumsum() % 3
+    assert train_score.lead(curve[3:], curve[:-3]) == pytest.approx(0.06, abs=1e-6)
+
+
 @speaks
 def test_the_corpus_repeats_and_trains() -> None:
     def tracks() -> list[corpus.Track]:
@@ -118,5 +141,6 @@ def test_the_corpus_repeats_and_trains() -> None:
     everything = train.material(first, 8, 0)
     features, truths = train.batch(everything, torch.Generator().manual_seed(0))
     same, _ = train.batch(everything, torch.Generator().manual_seed(0))
-    assert features.shape == (16, 40, 400) and truths.shape == (16, 6, 200)
+    assert features.shape == (train.BATCH, 40, 400)
+    assert truths.shape == (train.BATCH, 6, 200)
     assert torch.equal(features, same)

@@ -3,7 +3,10 @@
 import importlib
 import io as stdlib_io
 import json
+import shutil
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+ROOT = Path(__file__).parents[2]
 IDS = [
     "ImgSyncAudioDrivenAnimate",
     "ImgSyncAudioDuration",
@@ -150,7 +154,7 @@ def test_animate_speaks_and_holds_the_background(pack, animate, portrait, voice)
     assert (inside - inside[0]).abs().max() > 0.2
     assert (frames[:, :20, :20] == portrait[:, :20, :20]).all()
     assert curves.shape[0] == 1 and curves.shape[2] == 1024 and 0 < curves.std() < 1
-    assert len(out.ui.as_dict()["images"]) == 1
+    assert len(out.ui["images"]) == 1
 
 
 def test_animate_the_same_seed_gives_the_same_file(animate, mux, portrait, voice):
@@ -211,7 +215,7 @@ def test_animate_uses_landmarks_where_no_face_would_be_found(animate, voice):
     grey[:, 60:, :80] += torch.rand((1, 100, 80, 1)) * 0.1
     with pytest.raises(Exception, match="No face"):
         animate(grey, voice)
-    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 16)])
+    found = landmarks((160, 160), [(80, 60, 40), (30, 40, 24)])
     face = animate(grey, voice, landmarks=found).args[1]
     assert np.allclose(face.eyes, [(60, 60), (100, 60)], atol=0.1) and face.source == "landmarks"
     other = animate(grey, voice, landmarks=found, which_face="1").args[1]
@@ -231,6 +235,125 @@ def test_animate_points_win_over_landmarks_and_landmarks_over_found(pack, animat
         assert np.allclose(face.eyes, [(76, 80), (116, 80)], atol=0.1)
     with pytest.raises(Exception, match="nothing there"):
         animate(portrait, voice, face=sockets.NoFace("nothing there"))
+
+
+AUTO = {"engine": "auto"}
+
+
+def test_animate_auto_is_the_built_in_engine_here_and_says_why(
+    animate, portrait, voice, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("IMGSYNC_MODELS", str(tmp_path))  # none in it
+    chosen, asked = animate(portrait, voice, AUTO), animate(portrait, voice)
+    assert torch.equal(*(out.args[0].get_components().images for out in (chosen, asked)))
+    (text,) = chosen.ui["text"]
+    assert text.startswith("Built-in animator (latentsync lacks its weights")
+    assert ": 33 frames of 192x192" in text
+    assert asked.ui["text"][0].startswith("Built-in animator: 33 frames")
+    assert "measured" not in text  # it is: frames were drawn
+
+
+def test_animate_auto_extends_a_picture_without_a_face(animate, mux, voice):
+    grey = torch.full((1, 160, 160, 3), 0.5)
+    out = animate(grey, voice, AUTO)
+    assert out.ui["text"][0].startswith("Plain extension (no face was found to move): 33 frames")
+    assert "no face" in out.args[1].why and len(out.ui["images"]) == 1
+    assert (out.args[0].get_components().images - 0.5).abs().max() < 0.01
+    assert probe(mux(out.args[0]).args[1])["video"]["nb_frames"] == "33"
+    with pytest.raises(Exception, match="No face"):
+        animate(grey, voice, AUTO, which_face="1")
+
+
+def test_animate_shows_the_face_speak_at_once(animate, portrait, voice, comfy):
+    animate(portrait, voice)
+    shown = [np.asarray(preview[1]) for _, _, preview in comfy.progress if preview is not None]
+    assert 1 <= len(shown) <= 8
+    still = np.round(portrait[0].numpy() * 255)
+    assert max(np.abs(picture - still).max() for picture in shown) > 50
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("disk", "the disk is full for this"), ("memory", "of memory for frames of 192x192")],
+)
+def test_animate_stops_at_once(animate, portrait, voice, comfy, monkeypatch, what, words):
+    if what == "disk":
+        usage = type("Usage", (), {"free": 1000})()
+        monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    else:
+        monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_: 1 << 20)
+    with pytest.raises(Exception, match=words):
+        animate(portrait, voice)
+    assert not comfy.progress and not list(comfy.temp.iterdir())
+
+
+def test_the_machine_is_what_comfyui_lets_us_use(pack, comfy, monkeypatch):
+    host, mm = importlib.import_module(f"{pack.module}.nodes.host"), comfy.model_management
+    assert [device.kind for device in host.machine().devices] == ["cpu"]
+    monkeypatch.setattr(mm, "get_torch_device", lambda: torch.device("cuda", 0))
+    monkeypatch.setattr(mm, "get_total_memory", lambda device: 24 << 30, raising=False)
+    monkeypatch.setattr(
+        mm, "get_free_memory", lambda device: (20 if device.index == 0 else 8) << 30
+    )
+    machine = host.machine()
+    assert [(d.kind, d.memory, d.free) for d in machine.devices[1:]] == [
+        ("cuda", 24 << 30, 20 << 30)
+    ]
+    assert machine.free == 8 << 30
+
+
+def test_mux_reports_in_words(extend, mux):
+    out = mux(extend(counted(5), tone(1.0))[0])
+    assert out.ui["text"] == ("25 frames, 1.000 s, picture and sound 0.00 ms apart",)
+
+
+@pytest.fixture
+def lip_weights(comfy, pack):
+    """Tiny random checkpoints in our folder of models, laid out as published."""
+    folder = Path(comfy.folder_paths.models_dir) / "imgsync"
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests/core');"
+        "from tiny_latentsync import write_all; write_all(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, check=True)
+    host = pack.part("nodes.host")
+    if "imgsync" not in comfy.folder_paths.folder_names_and_paths:
+        host.add_models_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
+LIPS = {"engine": "latentsync", "steps": 2, "guidance": 1.5, "deepcache": False, "mode": "default",
+        "resolution": 64, "weights": "latentsync_unet.pt", "whisper": "auto", "vae": "auto",
+        "low_memory": False, "auto": False, "compile": False, "lively": False}  # fmt: skip
+
+
+def test_animate_latentsync_draws_the_lips(animate, portrait, voice, lip_weights, comfy, mux):
+    video, face, _ = animate(portrait, voice, LIPS).args
+    path = mux(video, prefix="lips").args[1]
+    assert probe(path)["video"]["nb_frames"] == "33"
+    again = animate(portrait, voice, LIPS).args[0].get_components().images
+    x, y = (int(v) for v in face.lip_line)
+    assert (
+        again[:, y - 4 : y + 8, x - 8 : x + 8] - portrait[:, y - 4 : y + 8, x - 8 : x + 8]
+    ).abs().max() > 0.1
+    assert (again[:, :16, :16] == portrait[:, :16, :16]).all()
+    assert len(comfy.progress) > 4
+
+
+def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):
+    with pytest.raises(Exception, match=r"imgsync models fetch latentsync-1\.6") as refused:
+        animate(portrait, voice, {**LIPS, "weights": "auto"})
+    assert "imgsync" in str(refused.value)
+
+
+def test_the_engine_widgets_are_those_that_the_engines_declare(pack):
+    schema = pack.nodes["ImgSyncAudioDrivenAnimate"].GET_SCHEMA()
+    engine = next(port for port in schema.inputs if port.id == "engine")
+    ids = {option.key: [port.id for port in option.inputs] for option in engine.options}
+    assert ids["built-in"] == ["mouth", "head", "blink", "expression"]
+    assert ids["latentsync"] == list(LIPS)[1:] and ids["auto"] == []
+    assert all(port.tooltip for option in engine.options for port in option.inputs)
 
 
 def test_animate_refuses_what_is_no_face_number(animate, portrait, voice):
@@ -619,6 +742,25 @@ def test_cancel_leaves_nothing(extend, mux, comfy, monkeypatch):
 def test_progress_reaches_the_end(extend, mux, comfy):
     mux(extend(picture(), tone(4.0))[0])
     assert [p[:2] for p in comfy.progress][-1] == (100, 100) and len(comfy.progress) > 1
+
+
+@pytest.mark.parametrize("consumer", ["MuxVideo", "core's Save Video", "Get Video Components"])
+def test_frames_arrive_as_previews_and_not_too_many(extend, mux, comfy, tmp_path, consumer):
+    video = extend(counted(20, 600), length={"length": "frames", "frames": 40},
+                   mode={"mode": "ping-pong"})[0]  # fmt: skip
+    began = time.monotonic()
+    if consumer == "MuxVideo":
+        mux(video)
+    elif consumer == "Get Video Components":
+        video.get_components()
+    else:
+        video.save_to(str(tmp_path / "a.mp4"))
+    most = 1 + int((time.monotonic() - began) * 4)
+    previews = [preview for _, _, preview in comfy.progress if preview is not None]
+    assert 1 <= len(previews) <= most
+    for kind, picture, side in previews:
+        assert kind == "JPEG" and picture.size == (512, 512) == (side, side)
+    assert comfy.progress[-1][:2] == (40, 40)
 
 
 # -- the VIDEO between core's nodes and ours --

@@ -68,7 +68,10 @@ def test_features_of_all_frames(golden):
         return encoder(mel)
 
     def run(fps: Fraction) -> torch.Tensor:
-        features = speech.Features(blocks_of(golden, 4000), n_samples, encode, overlapped=False)
+        reach = tuple(golden.config["audio_feat_length"])
+        features = speech.Features(
+            blocks_of(golden, 4000), n_samples, encode, overlapped=False, reach=reach
+        )
         count = speech.n_chunks(features.n, fps)
         starts = range(0, count, 16)
         return torch.cat([features.chunks(i, min(i + 16, count), fps) for i in starts])

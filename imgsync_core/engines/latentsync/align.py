@@ -162,7 +162,7 @@ def upright(frame: np.ndarray, matrix: Tensor, geometry: Geometry, *, whole: boo
     if not whole:
         spot = corners(matrix[None], geometry.size)[0]
         left, top, right, bottom = box_around(spot, (w, h))
-    part = torch.from_numpy(np.ascontiguousarray(frame[top:bottom, left:right, :3]))
+    part = torch.from_numpy(np.array(frame[top:bottom, left:right, :3]))
     part = part.to(matrix.device).permute(2, 0, 1)[None].to(matrix.dtype)
     local = moved(matrix[None], -left, -top) if left or top else matrix[None]
     return warp(part, local, geometry.size, FILL)[0].to(torch.uint8)

@@ -21,11 +21,11 @@ from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource
 from ...media.sound import Sound, to_length
 from ...timeline import Timeline
-from ..base import Chunk, Engine, EngineSpec, Host
+from ..base import Chunk, Engine, EngineSpec, Host, Memory
 from . import spec
 from .align import Geometry
 from .draw import Drawer, Plan
-from .files import Files, find
+from .files import Files, find, missing
 from .networks import Networks, load
 from .options import Options
 from .points import three_points
@@ -45,7 +45,14 @@ class LatentSyncEngine(Engine):
         needs=("latentsync-1.6", "whisper-tiny", "sd-vae-ft-mse"),
         lengthens=True,
         loses_faces=True,
+        devices=("cuda", "mps"),
+        memory=Memory(fixed=6_000_000_000, per_pixel=150, per_frame=100),  # weights of 5.1 GB
+        device_memory=Memory(fixed=8_000_000_000),  # its authors' figure for crops of 256 px
+        window=spec.WINDOW,
     )
+
+    def missing(self) -> tuple[str, ...]:
+        return missing(self.options, self.host.models)
 
     def __init__(self, options: Options, host: Host, networks: Networks | None = None) -> None:
         """networks: loaded already by somebody else; None = load the files the options name."""
@@ -80,10 +87,12 @@ class LatentSyncEngine(Engine):
             networks = self._loaded(files)
             scene = self._scene(source, faces, sound, timeline, networks, geometry, ask)
             drawer = Drawer(networks, files.resolution, seed)
-            painter = Painter(scene, drawer, geometry, self._plan(), self._way, self.host)
+            painter = Painter(scene, drawer, geometry, self._plan(), self._way, host)
             return painter.chunks(spec.WINDOW, retry=self.options.auto, check=ask)
 
-        return Dubbed(source, timeline, make)
+        dubbed = Dubbed(source, timeline, make)
+        host = dubbed.told(self.host)
+        return dubbed
 
     def _loaded(self, files: Files) -> Networks:
         if self._networks is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +40,51 @@ def find(options: Options, models: Path | None) -> Files:
     """
     models = models or default_folder()
     unet = _unet(options.weights, models)
-    beside = [unet.parent] if options.weights else []
-    if options.weights and Path(options.weights).is_dir():
-        beside.insert(0, Path(options.weights))
+    beside = _beside(options, models)
     return Files(
         unet=unet,
-        whisper=_other("whisper", options.whisper, beside, WHISPER, "whisper-tiny", models),
-        vae=_other("vae", options.vae, beside, VAE, "sd-vae-ft-mse", models),
+        whisper=_whisper(options, beside, models),
+        vae=_vae(options, beside, models),
         resolution=_resolution(options.resolution, unet),
     )
+
+
+def missing(options: Options, models: Path | None) -> tuple[str, ...]:
+    """The published files that ``find`` would miss, by name; the newest weights stand for both."""
+    folder = models or default_folder()
+    newest = next(iter(VERSIONS))
+    wanted: list[tuple[str, Callable[[], Path]]] = [
+        (newest, lambda: _unet(options.weights, folder)),
+        ("whisper-tiny", lambda: _whisper(options, _beside(options, folder), folder)),
+        ("sd-vae-ft-mse", lambda: _vae(options, _beside(options, folder), folder)),
+    ]
+    lacking = []
+    for name, looked_for in wanted:
+        try:
+            looked_for()
+        except WeightsError:
+            lacking.append(name)
+    return tuple(lacking)
+
+
+def _beside(options: Options, models: Path) -> list[Path]:
+    """Folders near the weights, where the other two may be."""
+    if not options.weights:
+        return []
+    given = Path(options.weights)
+    try:
+        parent = _unet(options.weights, models).parent
+    except WeightsError:
+        parent = given.parent
+    return [given, parent] if given.is_dir() else [parent]
+
+
+def _whisper(options: Options, beside: list[Path], models: Path) -> Path:
+    return _other("whisper", options.whisper, beside, WHISPER, "whisper-tiny", models)
+
+
+def _vae(options: Options, beside: list[Path], models: Path) -> Path:
+    return _other("vae", options.vae, beside, VAE, "sd-vae-ft-mse", models)
 
 
 def _unet(weights: str, models: Path) -> Path:

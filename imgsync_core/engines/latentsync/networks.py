@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import WeightsError
+from ...nn.stages import Cross
 from ...nn.unet import UNet
 from ...nn.vae import VAE, load_vae
 from ...nn.whisper import WhisperEncoder, load_whisper
@@ -64,31 +65,23 @@ def load(files: Files, host: Host, *, offload: bool) -> Networks:
 
 
 def _check(files: Files, unet: UNet, vae: VAE, whisper: WhisperEncoder) -> None:
-    channels = unet.conv_in.in_channels
-    if channels != spec.CHANNELS:
-        raise WeightsError(
-            f"{files.unet.name} takes {channels} channels and not {spec.CHANNELS}. "
-            f"Expected {spec.EXPECTED}."
-        )
     if vae.post_quant_conv.in_channels != spec.LATENTS:
         raise WeightsError(
             f"{files.vae.name} has {vae.post_quant_conv.in_channels} channels of latents and not "
             f"{spec.LATENTS}. Expected sd-vae-ft-mse."
         )
     heard, width = audio_width(unet), whisper.positional_embedding.shape[1]
-    if heard is not None and heard != width:
+    if heard != width:
         raise WeightsError(
             f"{files.whisper.name} hears {width} channels and {files.unet.name} wants {heard}. "
             "Expected Whisper's tiny.pt."
         )
 
 
-def audio_width(unet: UNet) -> int | None:
-    """Channels of the audio tokens that a network reads; None if it reads none."""
-    from ...nn.stages import Cross
-
+def audio_width(unet: UNet) -> int:
+    """Channels of the audio tokens that a network reads."""
     crosses = (m for m in unet.modules() if isinstance(m, Cross) and m.reads == spec.AUDIO)
-    return next((cross.to_k.in_features for cross in crosses), None)
+    return next(cross.to_k.in_features for cross in crosses)
 
 
 @contextmanager

@@ -54,8 +54,9 @@ class Paste:
         out = np.array(frames)
         face = drawn.float() + self._tint(drawn.float(), original.float())
         face = ((face.clamp(-1, 1) + 1) * 127.5).contiguous()
-        scale = float(torch.linalg.det(matrices[:, :, :2].double()).abs().sqrt().mean())
-        face, weight, fitted = self._fitted(face, matrices.to(face), scale)
+        matrices = matrices.cpu().double()  # not every device has doubles
+        scale = float(torch.linalg.det(matrices[:, :, :2]).abs().sqrt().mean())
+        face, weight, fitted = self._fitted(face, matrices, scale)
         for part, boxes in self._batches(matrices, (frames.shape[2], frames.shape[1])):
             spots = list(zip(part, boxes, strict=True))
             pixels = np.stack([out[i, y : y + h, x : x + w, :3] for i, (x, y, w, h) in spots])
@@ -96,7 +97,7 @@ class Paste:
         self, matrices: Tensor, size: tuple[int, int]
     ) -> Iterator[tuple[list[int], list[tuple[int, int, int, int]]]]:
         """Frames to do at once, each with the box x, y, w, h to do; of one size in a batch."""
-        spots = [box_around(spot, size) for spot in corners(matrices.cpu(), self.geometry.size)]
+        spots = [box_around(spot, size) for spot in corners(matrices, self.geometry.size)]
         w = max(right - left for left, _, right, _ in spots)
         h = max(bottom - top for _, top, _, bottom in spots)
         step = max(1, PIXELS // (w * h))
@@ -116,7 +117,7 @@ class Paste:
         size = boxes[0][2:]
         pairs = zip(fitted, boxes, strict=True)
         local = torch.cat([moved(matrix[None], -x, -y) for matrix, (x, y, _, _) in pairs])
-        back = inverse(local.double())
+        back = inverse(local)
         seen = warp(face, back, size, mode="bicubic").clamp(0, 255)
         share = warp(weight.expand(len(face), -1, -1, -1), back, size)
         below = torch.from_numpy(pixels).to(face.device).permute(0, 3, 1, 2).to(face)

@@ -91,7 +91,7 @@ class Features:
     """The features of a sound, worked out piece by piece as frames ask for them, in order.
 
     blocks: makes an iterator over the sound, mono float32 (n,) at 16 kHz; it is called twice.
-    n_samples: of the sound.   overlapped: as of ``pieces``.
+    n_samples: of the sound.   overlapped: as of ``pieces``.   reach: as of ``chunk_indices``.
     Holds two pieces at most, however long the sound is.
     """
 
@@ -102,10 +102,12 @@ class Features:
         encode: Encode,
         *,
         overlapped: bool,
+        reach: tuple[int, int] = REACH,
     ) -> None:
         missing = max(0, mel.SHORTEST - n_samples)
         self._blocks = lambda: _padded(blocks(), missing)
         self.n = n_features(n_samples + missing)
+        self._reach = reach
         self._made = self._features(mel.n_frames(n_samples + missing), encode, overlapped)
         self._held: Tensor | None = None
         self._start = 0  # of what is held
@@ -115,7 +117,7 @@ class Features:
 
         ``start`` never goes back.
         """
-        indices = chunk_indices(start, stop, fps, self.n)
+        indices = chunk_indices(start, stop, fps, self.n, self._reach)
         held = self._from(int(indices[0, 0]), int(indices[-1, -1]) + 1)
         rows = held[torch.from_numpy(indices - self._start).to(held.device)]  # t 10 layers c
         return rows.flatten(1, 2)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...errors import MemoryLimitError
-from ...media.frames import FrameSource
+from ...media.frames import FrameSource, OnStep
 from ...timeline import Timeline
 from ..base import Chunk, Host
 from .align import Geometry, crops
@@ -165,6 +165,7 @@ class Dubbed(FrameSource):
         self.size, self.channels = source.size, source.channels
         self.fps, self.n_frames = timeline.fps, timeline.n_frames
         self._stop = threading.Event()
+        self._on_step: OnStep | None = None
         self._coming: Iterator[Chunk] | None = None
         self._held: list[Chunk] = []
 
@@ -179,6 +180,24 @@ class Dubbed(FrameSource):
             if first < last:
                 parts.append(chunk.data[first - chunk.start : last - chunk.start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def watch(self, on_step: OnStep | None) -> None:
+        self._on_step = on_step
+
+    def told(self, host: Host) -> Host:
+        """The host, with who watches these frames told as well."""
+
+        def stepped(done: int, total: int) -> None:
+            host.on_step(done, total)
+            if self._on_step is not None:
+                self._on_step(done / total * self.n_frames, None)
+
+        def finished(frames: np.ndarray) -> None:
+            host.on_frames(frames)
+            if self._on_step is not None:
+                self._on_step(0, frames[-1])  # how many there are was said by the last step
+
+        return replace(host, on_step=stepped, on_frames=finished)
 
     def _until(self, start: int, stop: int) -> list[Chunk]:
         """Chunks that hold frames ``[start, stop)``; those before are let go."""

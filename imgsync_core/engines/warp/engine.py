@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 
 from ...face.tracks import FaceTrack
-from ...media.frames import FrameSource
+from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
 from ...timeline import Timeline
-from ..base import Engine, EngineSpec
+from ..base import Engine, EngineSpec, Memory
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
@@ -21,7 +21,15 @@ from .voice import whole
 class WarpEngine(Engine):
     """Moves the picture itself; draws only the inside of the mouth and the lids."""
 
-    spec = EngineSpec("built-in", "Built-in animator", "Apache-2.0", threads=1)
+    spec = EngineSpec(
+        "built-in",
+        "Built-in animator",
+        "Apache-2.0",
+        threads=1,
+        devices=("cpu",),
+        memory=Memory(fixed=90_000_000, per_pixel=150, per_frame=100),  # the encoder's share too
+        instant=True,
+    )
 
     def animate(
         self,
@@ -75,6 +83,9 @@ class _Animated(FrameSource):
             return rgb
         alpha = np.broadcast_to(pictures[..., 3:], (*rgb.shape[:3], 1))
         return np.concatenate([rgb, alpha], -1)
+
+    def watch(self, on_step: OnStep | None) -> None:
+        self.source.watch(on_step)
 
     def close(self) -> None:
         self.source.close()

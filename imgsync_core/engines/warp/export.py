@@ -12,22 +12,26 @@ from ...errors import OutputError
 from ...media.sound import Sound
 from .performance import perform
 from .pose import COLUMNS
-from .voice import CURVES, RATE, whole
+from .voice import RATE, whole
+
+_SHOWN = ("spread", "round", "close", "tuck", "blink", "yaw", "pitch", "roll")
 
 
 def export(sound: Sound, path: Path, seed: int) -> int:
     """Write .npz or .csv with the keys ``t``, ``open``, ``width``, ...; returns how many values.
 
-    t: seconds.   width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
+    open: as far as the face opens its mouth, closures taken off.
+    t: seconds at which a face shows the values; the lips lead the sound by 20 ms.
+    width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")
     table = whole(sound)
     poses = perform(table, Fraction(RATE), len(table), seed)
-    columns = {"t": (np.arange(len(table)) + 0.5) / RATE, "open": table[:, 0]}
-    columns["width"] = table[:, 1] - table[:, 2]
-    columns |= {name: table[:, i] for i, name in enumerate(CURVES) if name != "open"}
-    columns |= {n: poses[:, COLUMNS.index(n)] for n in ("blink", "yaw", "pitch", "roll")}
+    shown = {name: poses[:, COLUMNS.index(name)] for name in COLUMNS}
+    columns = {"t": np.arange(len(table)) / RATE, "open": shown["open"] * (1 - shown["close"])}
+    columns["width"] = shown["spread"] - shown["round"]
+    columns |= {name: shown[name] for name in _SHOWN}
     part = path.with_name(path.name + ".part")
     try:
         if path.suffix.lower() == ".npz":

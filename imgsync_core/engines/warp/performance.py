@@ -20,9 +20,9 @@ BLINK_STEP = 0.04  # seconds
 _BLINK_GAP = (1.8, 2.4)  # seconds: the least, and the mean of what comes on top (16 a minute)
 _BLINK_MOST = 4.2  # seconds that come on top at most, so that no eye stares
 _SNAP = 0.6  # seconds by which a blink may move into a pause
-_SWAY = {"yaw": 1.8, "pitch": 1.2, "roll": 1.2, "shift_x": 0.012, "shift_y": 0.006}
+_SWAY = {"yaw": 1.8, "pitch": 1.65, "roll": 1.65, "shift_x": 0.012, "shift_y": 0.006}
 _SWAY_HZ = (0.08, 0.35)
-_NOD = 1.3  # degrees for a fully stressed syllable
+_NOD = 1.0  # degrees for a fully stressed syllable
 # The net answers with the mean of what it heard, which is shy: natural speech reaches 0.35 to 0.45
 # at the 95th percentile. This brings that to about 0.65 and leaves closures shut.
 _OPENNESS = 1.9

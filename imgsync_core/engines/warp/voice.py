@@ -35,7 +35,7 @@ CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 16, 1, 2, 4)
 LEAD = 0.02  # seconds by which the lips go before the sound
 _WINDOW, _OVERLAP = 12 * mel.RATE, 4 * mel.RATE  # samples
-_CLOSING = (0.2, 0.8)  # what the net says where a closure begins and where it is complete
+_CLOSING = (0.05, 0.85)  # what the net says where a closure begins and where it is complete
 _MEETING = 0.7  # how much of the opening a complete closure takes away
 _FADE = 6  # values over which a face relaxes when the sound ends, 0.12 s
 

@@ -74,6 +74,7 @@ def _modules() -> dict[str, ModuleType]:
     inside = {
         "cli_args": _module("comfy.cli_args", args=model_management.args),
         "model_management": model_management,
+        "model_patcher": _module("comfy.model_patcher", ModelPatcher=model_management.ModelPatcher),
         "utils": _module("comfy.utils", ProgressBar=ProgressBar, set_progress_bar_global_hook=hook),
     }
     return {

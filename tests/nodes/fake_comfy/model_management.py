@@ -65,3 +65,21 @@ def get_free_memory(dev=None, torch_free_too=False) -> int:
 
 def soft_empty_cache(force=False) -> None:
     pass
+
+
+class ModelPatcher:
+    """Of `comfy.model_patcher`: a network, and where it works and waits."""
+
+    def __init__(self, model, load_device, offload_device, size=0, weight_inplace_update=False):
+        self.model, self.load_device, self.offload_device = model, load_device, offload_device
+
+
+def load_models_gpu(
+    models,
+    memory_required=0,
+    force_patch_weights=False,
+    minimum_memory_required=None,
+    force_full_load=False,
+) -> None:
+    for patcher in models:
+        patcher.model.to(patcher.load_device)

@@ -1,0 +1,31 @@
+"""The command about the installation: doctor."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    from .cli import add_json
+
+    p = commands.add_parser(
+        "doctor",
+        help="what is installed, and what this machine can do",
+        description="Show versions, devices, encoders, engines and their weights, what "
+        "--engine auto would take, and how to mend what is wrong. Exits 0 when something can be "
+        "rendered.",
+    )
+    add_json(p)
+    p.set_defaults(run=_doctor)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    import json
+
+    from .doctor import described, examine
+
+    found = examine()
+    print(json.dumps(found, indent=1) if args.json else "\n".join(described(found)))  # noqa: T201
+    return 0 if found["ok"] else 1

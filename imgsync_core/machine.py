@@ -1,0 +1,154 @@
+"""The machine a job runs on: cores, memory, devices, disks. Asked for, never assumed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+_CGROUPS = (  # limit and use of a container's memory, version 2 and 1
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that computes.
+
+    kind: ``cpu``, ``cuda``, ``mps``.   memory, free: bytes of its own; 0 = not known.
+    """
+
+    kind: str
+    name: str
+    memory: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to work with.
+
+    cores: that this process may use.   memory, free: bytes of main memory; 0 = not known.
+    devices: of which engines may choose; the first is the CPU.
+    """
+
+    cores: int
+    memory: int
+    free: int
+    devices: tuple[Device, ...]
+
+    @property
+    def best(self) -> Device:
+        """The device with the most free memory of its own, the CPU where there is no other."""
+        return max(self.devices[1:], key=lambda device: device.free, default=self.devices[0])
+
+    def limited(self, kind: str) -> Machine:
+        """The same with no devices but the CPU and those of a kind."""
+        rest = tuple(device for device in self.devices[1:] if device.kind == kind)
+        return replace(self, devices=(self.devices[0], *rest))
+
+
+def look() -> Machine:
+    """The machine as it is now. Imports torch where it can be imported."""
+    memory, free = main_memory()
+    cpu = Device("cpu", f"{cores()} cores", memory, free)
+    return Machine(cores(), memory, free, (cpu, *_accelerators()))
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main_memory(
+    proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
+) -> tuple[int, int]:
+    """Bytes of main memory, and how many of them can be had; 0 where that cannot be found out."""
+    try:
+        total, free = _linux(proc)
+    except OSError:
+        total = free = _elsewhere()
+    for most, used in _CGROUPS:
+        try:
+            limit, taken = (int((groups / name).read_text()) for name in (most, used))
+        except (OSError, ValueError):  # no such limit: "max"
+            continue
+        if limit < total:
+            total, free = limit, min(free, max(0, limit - taken))
+    return total, free
+
+
+def _linux(proc: Path) -> tuple[int, int]:
+    lines = (proc / "meminfo").read_text().splitlines()
+    values = {line.split(":")[0]: int(line.split()[1]) << 10 for line in lines if ":" in line}
+    return values.get("MemTotal", 0), values.get("MemAvailable", 0)
+
+
+def _elsewhere() -> int:
+    """All of the main memory on macOS and Windows; what is free there is not known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return _windows()
+
+
+def _windows() -> int:
+    import ctypes
+
+    kernel = getattr(getattr(ctypes, "windll", None), "kernel32", None)
+    kilobytes = ctypes.c_ulonglong()
+    if kernel is None or not kernel.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+        return 0
+    return kilobytes.value << 10
+
+
+def _accelerators() -> list[Device]:
+    try:
+        import torch
+    except (ImportError, OSError):
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an old driver is as good as none
+        return [*_cuda(torch), *_mps(torch)]
+
+
+def _cuda(torch: Any) -> list[Device]:
+    if not torch.cuda.is_available():
+        return []
+    found = []
+    for i in range(torch.cuda.device_count()):
+        free, memory = torch.cuda.mem_get_info(i)
+        found.append(Device("cuda", torch.cuda.get_device_name(i), memory, free))
+    return found
+
+
+def _mps(torch: Any) -> list[Device]:
+    if not torch.backends.mps.is_available():
+        return []
+    memory = int(torch.mps.recommended_max_memory())
+    return [Device("mps", "Apple GPU", memory, memory - torch.mps.driver_allocated_memory())]
+
+
+def free_disk(path: Path) -> int | None:
+    """Bytes that are free where a file of that name would lie; None where that is not known."""
+    for folder in (path, *path.absolute().parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None
+
+
+def readable(n_bytes: float) -> str:
+    """Bytes for people: ``1.2 GB``, ``350 MB``, ``4 kB``."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"

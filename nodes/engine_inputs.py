@@ -1,0 +1,92 @@
+"""The widgets of each engine, made from the options that the engines declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..imgsync_core.animation import Animation
+from ..imgsync_core.engines.options import Option
+from ..imgsync_core.engines.registry import AUTO, NAMES, options_of
+from . import host
+
+STRENGTHS = {
+    "mouth": "How far the mouth moves.",
+    "head": "How far the head moves.",
+    "blink": "How far the lids close in a blink.",
+    "expression": "How far the brows move.",
+}
+FOUND = "auto"  # of a file: the one in the models folder
+LIVELY = "lively"
+
+
+def engine_input() -> Any:
+    """The choice of an engine, with the widgets of each."""
+    return io.DynamicCombo.Input(
+        "engine",
+        options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
+        tooltip="What moves the face. built-in needs no download and no GPU; latentsync draws the "
+        "lips anew and needs its weights and a GPU; auto takes the best that can run here, and "
+        "only extends the picture where no face is found.",
+    )
+
+
+def _inputs(engine: str) -> list[Any]:
+    declared = options_of(engine)
+    if declared:
+        return [*map(_input, declared), _lively()]
+    return [] if engine == AUTO else [_strength(*pair) for pair in STRENGTHS.items()]
+
+
+def _strength(name: str, tooltip: str) -> Any:
+    return io.Float.Input(
+        name, default=1.0, min=0.0, max=2.0, step=0.05,
+        display_mode=io.NumberDisplay.slider, tooltip=f"{tooltip} 1 is natural, 0 is none.",
+    )  # fmt: skip
+
+
+def _lively() -> Any:
+    return io.Boolean.Input(
+        LIVELY, default=True,
+        tooltip="A still first gets head, blinks and brows from the built-in engine, its mouth "
+        "off: lips look best in a picture that moves. A clip stays as it is.",
+    )  # fmt: skip
+
+
+def _input(option: Option) -> Any:
+    tooltip = option.help[0].upper() + option.help[1:] + "."
+    more = {"tooltip": tooltip, "advanced": option.rare}
+    if option.file:
+        names = [FOUND, *host.model_files()]
+        return io.Combo.Input(option.name, options=names, default=FOUND, **more)
+    if option.choices:
+        choices = list(option.choices)
+        return io.Combo.Input(option.name, options=choices, default=option.default, **more)
+    if option.kind is bool:
+        return io.Boolean.Input(option.name, default=option.default, **more)
+    limits = {"default": option.default, "min": option.low, "max": option.high}
+    if option.kind is int:
+        return io.Int.Input(option.name, **limits, **more)
+    return io.Float.Input(option.name, step=0.1, **limits, **more)
+
+
+def asked(chosen: dict[str, Any], **more: Any) -> Animation:
+    """The widget values as the library's own words; ``more`` goes into the Animation as it is."""
+    name, values = chosen["engine"], dict(chosen)
+    del values["engine"]
+    lively = bool(values.pop(LIVELY, False))
+    declared = {option.name: option for option in options_of(name)}
+    options = {
+        key: _value(declared[key], value) for key, value in values.items() if key in declared
+    }
+    strength = {key: value for key, value in values.items() if key in STRENGTHS}
+    return Animation(
+        name, strength=strength, options=options, lively=lively, host=host.engine_host(), **more
+    )
+
+
+def _value(option: Option, value: Any) -> Any:
+    if not option.file:
+        return value
+    return "" if value == FOUND else str(host.model_file(value))

@@ -1,0 +1,78 @@
+// What a node says of its result ("text" of its ui output), as text in the node. And the result in
+// the place of the last preview: the front end goes on showing that one until the next run.
+
+// @ts-expect-error ComfyUI serves it
+import { app } from "../../scripts/app.js";
+
+const REPORTING = new Set(["ImgSyncMuxVideo", "ImgSyncAudioDrivenAnimate"]);
+const PREVIEWING = new Set([...REPORTING, "SaveVideo"]); // core's, when it saves one of our videos
+const NAME = "imgsync_report";
+const MOST = 120; // px, longer texts scroll
+const AROUND = 12; // px, margins and padding
+const STYLE =
+  "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; " +
+  "font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
+
+/**
+ * @typedef {{name: string, serialize?: boolean, element?: HTMLElement, onRemove?: () => void}} Widget
+ * @typedef {{text?: string[], animated?: boolean[]}} Output
+ * @typedef {object} Node
+ * @property {number | string} id
+ * @property {{id: string, isRootGraph?: boolean}} [graph]
+ * @property {Widget[]} [widgets]
+ * @property {HTMLImageElement[]} [imgs]
+ * @property {[number, number]} size
+ * @property {() => [number, number]} computeSize
+ * @property {(size: [number, number]) => void} setSize
+ * @property {(name: string, type: string, element: HTMLElement, options: object) => Widget} addDOMWidget
+ */
+
+/** @param {Node} node @param {string} text */
+function report(node, text) {
+  const known = node.widgets?.find((widget) => widget.name === NAME)?.element?.firstChild;
+  const place = known ?? document.createElement("div");
+  place.textContent = text;
+  if (known) return;
+  const frame = Object.assign(document.createElement("div"), { className: "imgsync-report" });
+  frame.style.cssText = STYLE;
+  frame.append(place);
+  let height = 34 + AROUND; // px, until it is laid out
+  const tall = () => height;
+  const options = { serialize: false, margin: 4, getMinHeight: tall, getMaxHeight: tall };
+  node.addDOMWidget(NAME, NAME, frame, options).serialize = false; // neither prompt nor workflow
+  new ResizeObserver(([entry]) => {
+    const now = Math.min(entry.contentRect.height, MOST);
+    if (!now) return; // hidden, as the canvas is zoomed out
+    height = now + AROUND;
+    const [wide, high] = node.computeSize();
+    node.setSize([Math.max(node.size[0], wide), Math.max(node.size[1], high)]);
+  }).observe(/** @type {Element} */ (place));
+}
+
+/** @param {Node} node @param {boolean} plays it shows a video in the end */
+function dropPreviews(node, plays) {
+  const id = node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : `${node.id}`;
+  const vue = /** @type {any} */ (document.getElementById("vue-app"))?.__vue_app__;
+  const store = vue?.config.globalProperties.$pinia?._s.get("nodeOutput");
+  if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(id);
+  else delete app.nodePreviewImages?.[id];
+  node.imgs = undefined; // the classic canvas draws these, in a widget of their own
+  const place = node.widgets?.findIndex((widget) => widget.name === "$$canvas-image-preview") ?? -1;
+  if (plays && place >= 0) node.widgets?.splice(place, 1)[0].onRemove?.();
+}
+
+app.registerExtension({
+  name: "imgsync.report",
+
+  /** @param {{prototype: any}} nodeType @param {{name: string}} nodeData */
+  beforeRegisterNodeDef(nodeType, nodeData) {
+    if (!PREVIEWING.has(nodeData.name)) return;
+    const before = nodeType.prototype.onExecuted;
+    /** @this {Node} @param {Output} output */
+    nodeType.prototype.onExecuted = function (output) {
+      before?.call(this, output);
+      dropPreviews(this, Boolean(output?.animated));
+      if (REPORTING.has(nodeData.name) && output?.text) report(this, output.text.join("\n"));
+    };
+  },
+});
