@@ -74,7 +74,7 @@ def chin_of(image: np.ndarray, frame: Frame, lips: Lips) -> float:
     change = np.median(soft[:-6] - soft[6:], axis=1)
     edge[3:-3] = np.where(change > 0, change, -0.2 * change)
     edge[(points[..., 1] > image.shape[0] - 2).any(1)] = 0
-    score = np.minimum(CHIN_EDGE * edge, 2) - 0.5 * ((v - usual) / CHIN_SPREAD) ** 2
+    score = 2 * np.tanh(CHIN_EDGE * edge / 2) - 0.5 * ((v - usual) / CHIN_SPREAD) ** 2
     return float(v[score.argmax()])
 
 

@@ -4,8 +4,8 @@ Between the corners of a mouth both edges are close to parabolas, so the picture
 runs down, the same s everywhere on such an arc, and means along the arcs are what is looked at. A
 closed mouth is one dark arc with red on both sides; an open one has teeth or dark between two arcs.
 Each pair of arcs gets a weighted sum of such signs; the differences of the sums are log odds. The
-weights were fitted by maximum likelihood to photographs (100 of them, half of them open mouths),
-once as they are and once without their colours.
+weights, 27 with colour and 27 without, were fitted by maximum likelihood to 90 photographs with
+MediaPipe's lips as the truth, half of them open mouths, and to a statue.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 GRID = 48  # px to one IOD, of the patch and of s
-ACROSS = np.linspace(
-    -0.62, 0.62, 17
-)  # of half the width of the mouth: where the arcs are looked at
+ACROSS = np.linspace(-0.62, 0.62, 17)  # of half the mouth's width: where the arcs are looked at
 ROWS = np.arange(-24, 33)  # of s
 GAPS = np.array([0, *range(3, 20)])  # px between the edges; 0: closed
 MARGIN = 8  # rows without which an edge cannot be judged

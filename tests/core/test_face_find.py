@@ -1,6 +1,7 @@
 """Finding faces: where a drawing has its eyes and lips, and where MediaPipe saw them in photos."""
 
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
 from imgsync_core.face.cascade import grouped
 from imgsync_core.face.find import find_faces, pick
-from imgsync_core.face.follow import follow
 from imgsync_core.face.geometry import Face
 
 # MediaPipe's face mesh: left eye, right eye (each the mean of both corners and both lids), middle
@@ -117,13 +117,71 @@ def test_face_at_the_border(drawn: np.ndarray) -> None:
     assert face.eyes.mean(0) == pytest.approx([106, 228], abs=6)
 
 
-def test_following(drawn: np.ndarray) -> None:
-    first = pick(find_faces(drawn))
-    frames = [np.roll(drawn, (i, 2 * i), (0, 1)) for i in range(8)]
-    moved = [face.eyes.mean(0) - first.eyes.mean(0) for face in follow(frames, first) if face]
-    assert len(moved) == 8
-    assert moved[-1] == pytest.approx([14, 7], abs=3)
-    assert list(follow([np.zeros((64, 64, 3), np.uint8)])) == [None]
+@pytest.mark.parametrize("factor", [0.1, 0.03])
+def test_extremely_dark(drawn: np.ndarray, factor: float) -> None:
+    (face,) = find_faces((drawn * factor).astype(np.uint8))
+    assert face.eyes.mean(0) == pytest.approx([256, 228], abs=6)
+    assert face.lip_line[1] == pytest.approx(0.615 * 512, abs=4)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_picture_on_its_side_or_head_has_no_face(drawn: np.ndarray, quarters: int) -> None:
+    with pytest.raises(FaceError, match=r"upright within 30 degrees\. Turn the picture"):
+        pick(find_faces(np.rot90(drawn, quarters)))
+
+
+@pytest.mark.parametrize(
+    "part", [np.s_[:, 256:], np.s_[:, :256], np.s_[240:], np.s_[:290]],
+    ids=["right half", "left half", "no eyes", "no mouth"],
+)  # fmt: skip
+def test_a_face_that_is_cut_off_is_none(drawn: np.ndarray, part: tuple) -> None:
+    assert find_faces(np.ascontiguousarray(drawn[part])) == []
+
+
+def test_a_face_that_fills_the_picture(drawn: np.ndarray) -> None:
+    (face,) = find_faces(np.ascontiguousarray(drawn[130:400, 140:372]))
+    assert face.eyes.mean(0) == pytest.approx([116, 98], abs=6)
+
+
+@pytest.mark.parametrize("side", [50, 70])
+def test_a_tiny_face_is_refused(drawn: np.ndarray, side: int) -> None:
+    room = Image.new("RGB", (400, 300), "#788c78")
+    room.paste(Image.fromarray(drawn).resize((side, side), Image.Resampling.BOX), (200, 100))
+    faces = find_faces(np.asarray(room))
+    assert len(faces) == 1
+    with pytest.raises(FaceError, match=r"px wide; 40 are needed\. Use a larger picture"):
+        pick(faces)
+
+
+@pytest.mark.parametrize("side", [1, 8, 20, 31])
+def test_a_picture_of_a_few_pixels(drawn: np.ndarray, side: int) -> None:
+    tiny = np.asarray(Image.fromarray(drawn).resize((side, side), Image.Resampling.BOX))
+    with pytest.raises(FaceError):
+        pick(find_faces(tiny))
+
+
+def test_ten_faces(drawn: np.ndarray) -> None:
+    wall = Image.new("RGB", (1250, 500), "#c8c8c8")
+    for i in range(10):
+        one = Image.fromarray(drawn).resize((160 + 8 * i,) * 2, Image.Resampling.BOX)
+        wall.paste(one, (250 * (i % 5), 250 * (i // 5)))
+    faces = find_faces(np.asarray(wall))
+    sides = [face.box[2] for face in faces]
+    assert len(faces) == 10 and sides == sorted(sides, reverse=True)
+    assert pick(faces, point=(1000 + 116, 250 + 0.5 * 232)) is faces[0]
+
+
+def test_8192_pixels_take_little_time_and_memory(drawn: np.ndarray) -> None:
+    """The picture has 201 MB; what is added is bounded by the copies that are looked at."""
+    huge = np.full((8192, 8192, 3), 120, np.uint8)
+    huge[4000:4512, 5000:5512] = drawn
+    tracemalloc.start()
+    start = time.process_time()
+    (face,) = find_faces(huge)
+    seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert face.eyes.mean(0) == pytest.approx([5256, 4228], abs=6)
+    assert seconds < 3 and peak < 200e6
 
 
 def test_speed(drawn: np.ndarray) -> None:
