@@ -130,9 +130,7 @@ def _rims(
     middle = float(corners[:, 0].mean())
     v = float(np.interp(middle, area.u[columns], line))
     start = float(area.u[0]), float(area.v[0])
-    mouth = straightened(
-        np.stack([area.log, area.red, dark, ridge(area.log, 0.8)]), start, corners, v
-    )
+    mouth = straightened(np.stack([area.log, area.red, dark]), start, corners, v)
     half = float(corners[1, 0] - corners[0, 0]) / 2
     found = rims(mouth, guess, half, _nose(area, dark, middle, mouth.v))
     if last is None:

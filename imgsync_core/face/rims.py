@@ -4,8 +4,8 @@ Between the corners of a mouth both edges are close to parabolas, so the picture
 runs down, the same s everywhere on such an arc, and means along the arcs are what is looked at. A
 closed mouth is one dark arc with red on both sides; an open one has teeth or dark between two arcs.
 Each pair of arcs gets a weighted sum of such signs; the differences of the sums are log odds. The
-weights, 27 with colour and 27 without, were fitted by maximum likelihood to 90 photographs with
-MediaPipe's lips as the truth, half of them open mouths, and to a statue.
+weights were fitted by maximum likelihood to photographs (100 of them, half of them open mouths),
+once as they are and once without their colours.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 GRID = 48  # px to one IOD, of the patch and of s
-ACROSS = np.linspace(-0.62, 0.62, 17)  # of half the mouth's width: where the arcs are looked at
+ACROSS = np.linspace(
+    -0.62, 0.62, 17
+)  # of half the width of the mouth: where the arcs are looked at
 ROWS = np.arange(-24, 33)  # of s
 GAPS = np.array([0, *range(3, 20)])  # px between the edges; 0: closed
 MARGIN = 8  # rows without which an edge cannot be judged
@@ -21,33 +23,30 @@ COLOURLESS, COLOURED = 0.12, 0.22  # spread of redness
 
 WEIGHTS = np.array(  # with colour, without
     [
-        (0.79, 1.39),  # closed: dark line
-        (1.13, 0.00),  # lips redder than the skin
-        (-1.56, 0.24),  # open: an edge below
-        (2.23, 0.00),  # open: the lower lip redder than inside, at the edge
-        (-0.42, -3.41),  # open; without colour it is less: old photographs and statues seldom smile
-        (-0.40, -0.33),  # open: wide
-        (0.03, 0.27),  # open: of usual width
-        (0.18, 0.15),  # at the usual place
-        (-0.89, -0.39),  # lips darker than the skin
-        (1.07, 0.00),  # closed: line redder than the skin
-        (0.74, 0.00),  # open: both lips redder than inside
-        (0.97, 0.00),  # open: inside less red than the skin
-        (0.10, 0.63),  # open: inside brighter than the skin
-        (0.07, 0.82),  # open: inside black
-        (0.82, 1.69),  # closed: line dark all along
-        (1.68, 0.97),  # open: an edge dark all along
-        (1.37, 0.00),  # upper lip red all along
-        (0.35, 0.26),  # below a nose
-        (2.08, 0.00),  # open: both edges red
-        (-0.13, 0.08),  # open: brighter below the upper edge
-        (-3.26, 0.05),  # open: brighter above the lower edge
-        (1.01, 2.87),  # open: a thin line all along both edges
-        (1.48, 2.22),  # open: inside white
-        (1.28, 0.70),  # a wide mouth
-        (1.62, 1.93),  # closed: a thin line all along
-        (0.91, 2.20),  # open: a thin line all along an edge
-        (0.61, 1.52),  # open: a wide mouth
+        (1.09, 2.06),  # closed: dark line
+        (1.18, 0.00),  # lips redder than the skin
+        (-1.11, 0.04),  # open: an edge below
+        (1.98, 0.00),  # open: the lower lip redder than inside, at the edge
+        (-0.21, -1.77),  # open
+        (-0.24, -0.50),  # open: wide
+        (0.15, 0.32),  # open: of usual width
+        (0.18, 0.22),  # at the usual place
+        (-1.51, -0.18),  # lips darker than the skin
+        (1.42, 0.00),  # closed: line redder than the skin
+        (0.81, 0.00),  # open: both lips redder than inside
+        (0.85, 0.00),  # open: inside less red than the skin
+        (0.08, 0.99),  # open: inside brighter than the skin
+        (0.08, 0.37),  # open: inside black
+        (1.55, 2.22),  # closed: line dark all along
+        (2.42, 2.69),  # open: an edge dark all along
+        (1.28, 0.00),  # upper lip red all along
+        (0.37, 0.48),  # below a nose
+        (2.03, 0.00),  # open: both edges red
+        (-0.11, 0.70),  # open: brighter below the upper edge
+        (-2.98, -0.07),  # open: brighter above the lower edge
+        (1.16, 2.74),  # open: both edges dark
+        (1.39, 2.39),  # open: inside white
+        (1.47, 1.21),  # a wide mouth
     ]
 )
 
@@ -60,7 +59,6 @@ class Straight:
     log: np.ndarray  # log luma
     red: np.ndarray
     dark: np.ndarray  # how much darker than above and below
-    sharp: np.ndarray  # the same of thin lines only
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Rims:
 def straightened(
     maps: np.ndarray, start: tuple[float, float], corners: np.ndarray, v: float
 ) -> Straight:
-    """maps: (4, h, w) the parts of a Straight on the grid that starts at (u, v) = start;
+    """maps: (3, h, w) log luma, redness, darkness on the grid that starts at (u, v) = start;
     corners: (2, 2) of the mouth; v: of its middle."""
     (left, left_v), (right, right_v) = corners
     half = max((right - left) / 2, 0.15)
@@ -121,7 +119,6 @@ def rims(mouth: Straight, guess: float, half: float, nose: np.ndarray) -> Rims:
     signs[:, 7] = -(np.clip(place / 0.1, -3, 3) ** 2)
     signs[:, 17] = nose[upper]
     signs[:, 23] = (half - 0.44) / 0.1
-    signs[:, 26] = (gap > 0) * (half - 0.44) / 0.1
     spread = float(np.subtract(*np.percentile(mouth.red, (95, 5))))
     colour = float(np.clip((spread - COLOURLESS) / (COLOURED - COLOURLESS), 0, 1))
     score = signs @ (WEIGHTS @ np.array([colour, 1 - colour]))
@@ -129,13 +126,12 @@ def rims(mouth: Straight, guess: float, half: float, nose: np.ndarray) -> Rims:
 
 
 def _signs(mouth: Straight, i: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """(n, 27) signs of a mouth whose inner edges are rows i and i + gap."""
+    """(n, 24) signs of a mouth whose inner edges are rows i and i + gap."""
     j = i + gap
     opened = gap > 0
     closed = ~opened
     log, red, dark = (part.mean(1) for part in (mouth.log, mouth.red, mouth.dark))
     steady = np.percentile(mouth.dark, 30, axis=1)  # not only here and there, as nostrils are
-    thin = np.percentile(mouth.sharp, 40, axis=1)
     reddish = np.percentile(mouth.red, 25, axis=1)
     of_log, of_red = _Means(log), _Means(red)
     upper, lower = of_red(i - 4, i), of_red(j + 1, j + 7)
@@ -170,12 +166,9 @@ def _signs(mouth: Straight, i: np.ndarray, gap: np.ndarray) -> np.ndarray:
             opened * _held(np.minimum(*red_edges), 0.3) / 0.1,
             opened * _held(of_log(i + 1, i + 4) - of_log(i - 3, i), 0.8) / 0.2,
             opened * _held(of_log(j - 3, j) - of_log(j + 1, j + 4), 0.8) / 0.2,
-            opened * _held(np.minimum(thin[i], thin[j]), 0.1) / 0.04,
+            opened * _held(np.minimum(dark[i], dark[j]), 0.3) / 0.08,
             opened * np.clip(between_log, 0, 0.5) / 0.2,
             none,  # the width
-            closed * _held(thin[i], 0.1) / 0.04,
-            opened * _held(np.maximum(thin[i], thin[j]), 0.1) / 0.04,
-            none,  # the width of an open mouth
         ],
         1,
     )
