@@ -51,9 +51,7 @@ def furnish(base: Path) -> None:
     with Muxer(clip, preset("mp4-h264"), time, (256, 256)) as out:
         out.write(frames)
     weights = base / "models" / "imgsync"
-    write_all(weights / "latentsync" / "LatentSync-1.6")
-    (weights / "latentsync" / "LatentSync-1.6" / "whisper").rename(weights / "whisper")
+    version = write_all(weights / "latentsync" / "LatentSync-1.5")  # crops of 256 px are quicker
+    (version / "whisper").rename(weights / "whisper")
     (weights / "vae").mkdir()
-    (weights / "latentsync" / "LatentSync-1.6" / "sd-vae-ft-mse").rename(
-        weights / "vae" / "sd-vae-ft-mse"
-    )
+    (version / "sd-vae-ft-mse").rename(weights / "vae" / "sd-vae-ft-mse")
