@@ -8,7 +8,7 @@ from ..comfy.examples import CHECKPOINT, NAMES, drawn, furnish, twin
 from ..comfy.serving import CHECKOUT, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
-
+TITLE = 30  # px, above each box
 STATE = """() => { const nodes = app.rootGraph.nodes; return {
     missing: nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type),
     red: nodes.filter(n => n.has_errors).map(n => n.type),
@@ -44,7 +44,8 @@ def test_an_example_opens(canvas, name):
     boxes = state["boxes"]
     for i, (kind, x, y, w, h) in enumerate(boxes):
         for other, left, top, width, height in boxes[i + 1 :]:
-            apart = x + w <= left or left + width <= x or y + h <= top or top + height <= y
+            apart = x + w <= left or left + width <= x
+            apart = apart or y + h + TITLE <= top or top + height + TITLE <= y
             assert apart, (kind, other)
 
 

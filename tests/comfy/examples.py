@@ -20,7 +20,7 @@ FOLDER = ROOT / "example_workflows"
 TWINS = ROOT / "tests" / "data" / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"  # of text_to_image_talking_portrait
-VOICES = {"speech": 1.0, "vocals": 1.0, "full_mix": 1.3, "first_voice": 0.6, "second_voice": 0.8}
+VOICES = {"speech": 0.6, "vocals": 1.0, "full_mix": 1.3, "first_voice": 0.6, "second_voice": 0.8}
 RATE = 44100
 
 
