@@ -7,6 +7,8 @@ import json
 import subprocess
 import urllib.error
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -60,6 +62,21 @@ def test_an_example_runs(server, name):
     assert found[0]["nb_frames"] == str(WRITTEN[name])
     ends = [float(stream["duration"]) for stream in found]
     assert len(ends) == 2 and max(ends) - min(ends) < 0.001
+
+
+def test_both_of_two_people_move(server):
+    nodes = graph("two_people_talking")
+    (last,) = (inputs for kind, inputs in nodes.values() if kind == "ImgSyncMuxVideo")
+    last["filename_prefix"] = "both"
+    server.wait(server.start(nodes))
+    (path,) = (server.base / "output").glob("both_*.mp4")
+    with av.open(str(path)) as container:
+        frames = [f.to_ndarray(format="gray").astype(float) for f in container.decode(video=0)]
+    change = np.ptp(np.stack(frames), axis=0)
+    left, right = np.split(change, 2, axis=1)
+    assert (
+        left.max() > 50 and right.max() > 50
+    )  # lips open on teeth; a still picture stays below 10
 
 
 def test_text_to_image_lacks_nothing_but_a_checkpoint(server):
