@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -24,6 +25,8 @@ _FITS = ("keep", "crop", "pad", "stretch")
 _PRESETS = (
     "mp4-h264", "mp4-h265", "mp4-av1", "webm-vp9", "mov-prores4444", "mkv-ffv1", "gif", "webp",
 )  # fmt: skip
+
+_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,7 +243,7 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
             print(forecast.sentence(), file=sys.stderr)
 
     if job.animation is not None:
-        _settle_threads(job.animation.engine)
+        _settle(job.animation.engine)
     with _Progress(args.quiet or args.json) as progress:
         report = render(
             job, args.output, overwrite=args.overwrite, on_forecast=tell, on_progress=progress
@@ -248,14 +251,31 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     _show(report, expected, time.perf_counter() - began, args)
 
 
-def _settle_threads(name: str) -> None:
-    """As many CPU threads as the engine runs best with; the process is ours alone."""
+def _settle(name: str) -> None:
+    """Threads and memory as the engine runs best with them; the process is ours alone."""
     import torch
 
     from .engines.registry import AUTO, engine
 
-    if name != AUTO and engine(name).spec.threads:
-        torch.set_num_threads(engine(name).spec.threads)
+    if name == AUTO:
+        return
+    spec = engine(name).spec
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    if spec.window > 1:
+        _give_memory_back()
+
+
+def _give_memory_back() -> None:
+    """Let large blocks go back to the system when they are freed.
+
+    glibc learns to keep ever larger ones, and a long video of windows then seems to leak. Small
+    blocks are not touched; networks do not notice the price.
+    """
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library has no such
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 16)
 
 
 def _show(
