@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -544,7 +545,8 @@ def test_python_m_is_the_same_command(tmp_path):
 def test_being_interrupted_leaves_nothing(number, given, tmp_path):
     words = ["extend", given / "wide.png", "--mode=pan-zoom", "--seconds=3600", "--size=960x320"]
     command = [sys.executable, "-m", "imgsync_core", *words, "-o", tmp_path / "out.mp4", "--quiet"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # not so in background jobs
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as running:
         try:
             until = time.monotonic() + 60
             while not list(tmp_path.glob("*.part")) and time.monotonic() < until:
@@ -553,7 +555,7 @@ def test_being_interrupted_leaves_nothing(number, given, tmp_path):
             running.send_signal(number)
             _, said = running.communicate(timeout=60)
         finally:
-            running.kill()  # a shell's background job would not hear SIGINT
+            running.kill()
     assert running.returncode == 1
     assert said == "imgsync: Cancelled; nothing was written.\n"
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ import numpy as np
 
 from .axes import Axes, ramp
 
-GAPE = 0.265  # between the lips at open = 1, in inter-ocular distances
+GAPE = 0.25  # between the lips at open = 1, in inter-ocular distances
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.28  # part of the width lost at round = 1
