@@ -152,7 +152,7 @@ class Follower:
         fine, coarse = view.templates(place)
         if fine is None or coarse is None:
             return
-        shape = _turned(face, 1 / place.across, -place.origin / place.across)
+        shape = face.turned(1 / place.across, -place.origin / place.across)
         lips = _lips_of(shape)
         if face.source != "found":
             seen = view.lips(place, lips, None)
@@ -176,7 +176,7 @@ class Follower:
         return self._moved(shape)
 
     def _moved(self, shape: Face) -> Face:
-        return _turned(shape, self._place.across, self._place.origin)
+        return shape.turned(self._place.across, self._place.origin)
 
 
 @dataclass(frozen=True)
@@ -243,30 +243,6 @@ def _smaller(image: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
 def _place_of(face: Face) -> Place:
     left, right = (complex(*eye) for eye in face.eyes)
     return Place(right - left, (left + right) / 2)
-
-
-def _turned(face: Face, across: complex, origin: complex) -> Face:
-    """The face with each point w at across * w + origin."""
-
-    def at(points: np.ndarray) -> np.ndarray:
-        z = (points[..., 0] + 1j * points[..., 1]) * across + origin
-        return np.stack([z.real, z.imag], -1)
-
-    size = abs(across)
-    x, y, w, h = face.box
-    (cx, cy), (ox, oy) = at(np.array([x + w / 2, y + h / 2])), at(np.array(face.oval[:2]))
-    names = ("eyes", "brows", "mouth", "lip_line", "lip_top", "lip_bottom", "chin")
-    return replace(
-        face,
-        **{name: at(getattr(face, name)) for name in names},
-        box=(float(cx - w * size / 2), float(cy - h * size / 2), w * size, h * size),
-        oval=(
-            float(ox), float(oy), face.oval[2] * size, face.oval[3] * size,
-            face.oval[4] + cmath.phase(across),
-        ),
-        inner=face.inner * size,
-        eye_size=(face.eye_size[0] * size, face.eye_size[1] * size),
-    )  # fmt: skip
 
 
 def _lips_of(shape: Face) -> Lips:

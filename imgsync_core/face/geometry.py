@@ -5,6 +5,7 @@ x runs right, y down, the middle of the top left pixel is (0.5, 0.5); "left" is 
 an average face, in units of the distance between the eyes (IOD).
 """
 
+import cmath
 import json
 import math
 from collections.abc import Sequence
@@ -89,6 +90,26 @@ class Face:
             box=(x + dx, y + dy, w, h),
             oval=(cx + dx, cy + dy, rest[0], rest[1], rest[2]),
             **{name: getattr(self, name) + np.array([dx, dy]) for name in POINTS},
+        )
+
+    def turned(self, by: complex, add: complex) -> "Face":
+        """The face under a similarity of the plane: each point z, as x + iy, at by * z + add."""
+
+        def at(points: np.ndarray) -> np.ndarray:
+            z = (points[..., 0] + 1j * points[..., 1]) * by + add
+            return np.stack([z.real, z.imag], -1)
+
+        size = abs(by)
+        _, _, w, h = self.box
+        x, y, a, b, roll = self.oval
+        (cx, cy), (ox, oy) = at(self.centre), at(np.array([x, y]))
+        return replace(
+            self,
+            **{name: at(getattr(self, name)) for name in POINTS},
+            box=(float(cx - w * size / 2), float(cy - h * size / 2), w * size, h * size),
+            oval=(float(ox), float(oy), a * size, b * size, roll + cmath.phase(by)),
+            inner=self.inner * size,
+            eye_size=(self.eye_size[0] * size, self.eye_size[1] * size),
         )
 
     def towards(self, other: "Face", part: float) -> "Face":

@@ -15,7 +15,6 @@ face was found around the points, the corners of the mouth make one of average p
 
 from __future__ import annotations
 
-import cmath
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -157,22 +156,11 @@ class _Turn:
 def _with_eyes(face: Face, eyes: np.ndarray, whole: bool) -> Face:
     """The face with its eyes here; brows, box and oval go with them, and all if `whole`."""
     turn = _Turn.between(face.eyes, eyes)
-    scale, angle = abs(turn.by), cmath.phase(turn.by)
-    w, h = face.box[2] * scale, face.box[3] * scale
-    (cx, cy), (ox, oy) = turn(face.centre), turn(np.array(face.oval[:2]))
-    _, _, a, b, roll = face.oval
-    face = replace(
-        face,
-        eyes=eyes,
-        brows=turn(face.brows),
-        box=(float(cx - w / 2), float(cy - h / 2), w, h),
-        oval=(float(ox), float(oy), a * scale, b * scale, roll + angle),
-        eye_size=(face.eye_size[0] * scale, face.eye_size[1] * scale),
-    )
-    if not whole:
-        return face
-    rest = {name: turn(getattr(face, name)) for name in ("mouth", *MIDDLE)}
-    return replace(face, **rest, inner=face.inner * scale)
+    moved = replace(face.turned(turn.by, turn.add), eyes=eyes)
+    if whole:
+        return moved
+    rest = {name: getattr(face, name) for name in ("mouth", *MIDDLE, "inner")}
+    return replace(moved, **rest)
 
 
 def _with_mouth(face: Face, corners: np.ndarray, line: np.ndarray | None) -> Face:
