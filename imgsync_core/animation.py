@@ -136,31 +136,35 @@ def decided(
     """What is asked for, with the face found and the engine chosen; and why that one.
 
     ``auto`` counts on no device but the host's, and where it finds no face the picture is only
-    extended. Raises FaceError where a face
-    was asked for that is not there, or where the engine that was asked for needs one.
+    extended. Raises FaceError where a face was asked for that is not there, or where the engine
+    that was asked for needs one at once.
     """
-    located = how
+    automatic = how.engine == AUTO
     try:
-        located = how.located(source)
+        how = how.located(source)
     except FaceError:
-        asked = how.index is not None or how.point is not None
-        spec = None if how.engine == AUTO else how.made().spec
-        if asked if spec is None else spec.face and not spec.loses_faces:
+        if automatic:
+            needed = how.index is not None or how.point is not None
+        else:
+            spec = how.made().spec
+            needed = spec.face and not spec.loses_faces
+        if needed:
             raise
-    if how.engine != AUTO:
-        return located, ""
+    if not automatic:
+        return how, ""
     engines = [engine(name, host=how.host) for name in PREFERRED]
-    face = located.face is not None
+    face = how.face is not None
     seen = (machine or look()).limited(str(how.host.device).partition(":")[0])
     choice = choose(seen, source.size, n_frames, face=face, engines=engines)
-    return replace(located, engine=choice.engine), choice.reason
+    return replace(how, engine=choice.engine), choice.reason
 
 
 def animated(source: FrameSource, how: Animation, sound: Sound | None, timeline: Timeline) -> Timed:
     """The source with a face that speaks. Raises FaceError and InputError."""
     if sound is None:
         raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-    how, _ = decided(source, how, timeline.n_frames)
+    if how.engine == AUTO:
+        how, _ = decided(source, how, timeline.n_frames)
     chosen = how.made()
     losing = chosen.spec.loses_faces
     if how.lively and source.n_frames == 1:

@@ -239,6 +239,7 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
 
     def tell(forecast: Forecast) -> None:
         expected["forecast"] = forecast.as_dict()
+        _settle(forecast.engine)  # what auto took is known only now
         if not (args.quiet or args.json):
             print(forecast.sentence(), file=sys.stderr)
 
