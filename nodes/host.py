@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,18 +155,28 @@ def engine_host() -> EngineHost:
         dtype=torch.float16 if half else torch.float32,
         models=models_folder(),
         check=check_interrupted,
-        placed=_placed,
+        placed=_placing(),
     )
 
 
-@contextmanager
-def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
-    """A network on ComfyUI's device, which takes it off again when others need the room."""
-    patcher = comfy.model_patcher.ModelPatcher(
-        network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
-    )
-    mm.load_models_gpu([patcher])
-    yield network
+def _placing() -> Callable[[torch.nn.Module], AbstractContextManager[torch.nn.Module]]:
+    """Brings networks to ComfyUI's device, which takes them off again when others need the room.
+
+    Each network keeps its patcher as long as the engine lives: ComfyUI forgets what is loaded when
+    a patcher goes, and would count that memory as free.
+    """
+    patchers: dict[torch.nn.Module, Any] = {}
+
+    @contextmanager
+    def placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
+        if network not in patchers:
+            patchers[network] = comfy.model_patcher.ModelPatcher(
+                network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+            )
+        mm.load_models_gpu([patchers[network]])
+        yield network
+
+    return placed
 
 
 def output_folder() -> Path:
