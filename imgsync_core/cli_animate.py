@@ -185,7 +185,7 @@ def _faces(args: argparse.Namespace) -> None:
 def _curves(args: argparse.Namespace) -> None:
     import json
 
-    from .engines.warp.export import export
+    from .engines.built_in.export import export
     from .media.sound import FileSound
 
     n = export(FileSound(args.sound), _target(args), args.seed)

@@ -10,8 +10,8 @@ from comfy_api.latest import io, ui
 
 from ..imgsync_core.animation import Animation, animated, decided, parse_which
 from ..imgsync_core.engines.base import Engine
+from ..imgsync_core.engines.built_in.chart import draw_curves
 from ..imgsync_core.engines.pace import Timed
-from ..imgsync_core.engines.warp.chart import draw_curves
 from ..imgsync_core.face.landmarks import from_landmarks
 from ..imgsync_core.machine import Machine
 from ..imgsync_core.media.encoding import DEFAULT

@@ -17,9 +17,9 @@ AUTO = "auto"  # no engine, but the wish that one be chosen
 
 
 def _built_in(values: Values, host: Host) -> Engine:
-    from .warp.engine import WarpEngine
+    from .built_in.engine import BuiltInEngine
 
-    return WarpEngine()
+    return BuiltInEngine()
 
 
 def _latentsync(values: Values, host: Host) -> Engine:

@@ -72,6 +72,11 @@ class FrameSource(ABC):
         """Give up what is being made: called while another thread reads, which then raises."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost or changed of what came in, as far as it was read, in words."""
+        return ()
+
+    @property
     def frame_bytes(self) -> int:
         """Bytes of one frame."""
         return self.size[0] * self.size[1] * self.channels
@@ -138,6 +143,10 @@ class _View(FrameSource):
 
     def cancel(self) -> None:
         self.source.cancel()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
 
     def _cycle(self, lead: int, period: int) -> None:
         """Declare a repetition, where one is reached at all."""

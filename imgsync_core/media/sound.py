@@ -63,6 +63,11 @@ class Sound(ABC):
         """Seconds, exact."""
         return Fraction(self.n_samples, self.rate)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost or changed of what came in, as far as it was read, in words."""
+        return ()
+
     @abstractmethod
     def blocks(self) -> Iterator[np.ndarray]:
         """All samples in order, float32 (channels, n) each; together exactly ``n_samples``."""

@@ -22,7 +22,8 @@ from typing import Any
 import av
 import numpy as np
 
-from imgsync_core.engines.warp.corpus_speech import flite
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from training.corpus_speech import flite
 
 SENTENCES = (
     "The small house stood on a hill above the sea, and every morning the old man opened its "

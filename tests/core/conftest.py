@@ -1,10 +1,12 @@
 """What all core tests share: ffmpeg and ffprobe as oracles, and a folder for made media."""
 
+import importlib.util
 import json
 import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,21 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+ROOT = Path(__file__).parents[2]
+
+
+def _load_training() -> None:
+    """Make ``training`` importable, which is not installed, without the root on ``sys.path``."""
+    folder = ROOT / "training"
+    spec = importlib.util.spec_from_file_location(
+        "training", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None
+    sys.modules["training"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["training"])
+
+
+_load_training()
 settings.register_profile(
     "imgsync",
     deadline=None,

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from imgsync_core.demo import demo_picture, demo_speech
+from imgsync_core.engines.built_in.performance import perform
+from imgsync_core.engines.built_in.pose import COLUMNS
 from imgsync_core.engines.registry import engine
-from imgsync_core.engines.warp.performance import perform
-from imgsync_core.engines.warp.pose import COLUMNS
 from imgsync_core.errors import InputError
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.tracks import FollowedFace, StillFace

@@ -85,7 +85,7 @@ def test_imports_point_down(path):
         ("audio/mel.py", "from ..media.sound import Sound", True),
         ("audio/mel.py", "from ..face.geometry import Face", False),
         ("nn/unet.py", "from ..media.sound import Sound", False),
-        ("engines/warp/model.py", "from ..base import Engine", True),
+        ("engines/built_in/model.py", "from ..base import Engine", True),
         ("engines/base.py", "from ..nn.unet import UNet", True),
         ("errors.py", "from .timeline import Timeline", False),
         ("timeline.py", "from .errors import TimeError", True),

@@ -9,9 +9,10 @@ import torch
 from scipy import ndimage
 from scipy.signal import savgol_filter
 
+from imgsync_core.audio import whisper_features as speech
 from imgsync_core.audio import whisper_mel
 from imgsync_core.engines.latentsync import mask as masks
-from imgsync_core.engines.latentsync import speech, windows
+from imgsync_core.engines.latentsync import windows
 from imgsync_core.engines.latentsync.align import Aligner, Geometry, corners, crops, inverse
 from imgsync_core.engines.latentsync.paste import Paste
 from imgsync_core.engines.latentsync.points import bridged, smoothed, three_points

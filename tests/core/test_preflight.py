@@ -13,10 +13,10 @@ from imgsync_core.animation import Animation, animated, decided
 from imgsync_core.demo import demo_picture, demo_speech
 from imgsync_core.engines import choice
 from imgsync_core.engines.base import Engine, EngineSpec, Host, Memory
+from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.hold import HoldEngine
 from imgsync_core.engines.pace import Timed
 from imgsync_core.engines.registry import engine
-from imgsync_core.engines.warp.engine import WarpEngine
 from imgsync_core.errors import FaceError, MemoryLimitError, OutputError, WeightsError
 from imgsync_core.machine import Device, Machine
 from imgsync_core.media.encoding import PRESETS
@@ -63,7 +63,8 @@ class Forgetful(Neural):
 
 
 def choose(engines, machine, **more):
-    return choice.choose(machine, SIZE, 250, engines=[*engines, WarpEngine(), HoldEngine()], **more)
+    every = [*engines, BuiltInEngine(), HoldEngine()]
+    return choice.choose(machine, SIZE, 250, engines=every, **more)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_auto_extends_where_there_is_no_face():
 
 
 def test_auto_without_anything_else_takes_the_built_in_engine():
-    engines = [WarpEngine(), HoldEngine()]
+    engines = [BuiltInEngine(), HoldEngine()]
     taken = choice.choose(LAPTOP, SIZE, 250, engines=engines)
     assert taken.engine == "built-in" and taken.reason == "no better engine is installed"
 
@@ -113,32 +114,32 @@ def drawn(talk, **more):
 def test_the_forecast_of_the_built_in_engine_is_measured(talk, monkeypatch):
     monkeypatch.setattr("imgsync_core.engines.pace._measured", {})
     frames = drawn(talk)
-    before = forecast(WarpEngine(), frames, LAPTOP)
+    before = forecast(BuiltInEngine(), frames, LAPTOP)
     assert before.seconds is None and "not measured" in before.sentence()
-    shown = list(glimpses(WarpEngine(), frames, talk[1], seconds=60))
+    shown = list(glimpses(BuiltInEngine(), frames, talk[1], seconds=60))
     assert len(shown) == 8
     times = []
     for i in range(30, 50):
         begin = time.perf_counter()
         frames.read(i, i + 1)
         times.append(time.perf_counter() - begin)
-    after = forecast(WarpEngine(), frames, LAPTOP, "because")
+    after = forecast(BuiltInEngine(), frames, LAPTOP, "because")
     assert after.frames == 100 and after.windows == 100 and after.missing == ()
     assert after.seconds == pytest.approx(100 * np.mean(times), rel=0.9)
     assert after.sentence().startswith("Built-in animator (because): 100 frames of 192x192, ")
     # the next job of the kind knows at once, another size does not
-    assert forecast(WarpEngine(), drawn(talk), LAPTOP).seconds == after.seconds
+    assert forecast(BuiltInEngine(), drawn(talk), LAPTOP).seconds == after.seconds
     larger = (StillFrames(Picture(demo_picture(256))), *talk[1:])
-    assert forecast(WarpEngine(), drawn(larger), LAPTOP).seconds is None
+    assert forecast(BuiltInEngine(), drawn(larger), LAPTOP).seconds is None
 
 
 def test_glimpses_show_speech_and_take_little_time(talk):
     picture = talk[0].read(0, 1)[0]
-    shown = list(glimpses(WarpEngine(), drawn(talk), talk[1], seconds=60))
+    shown = list(glimpses(BuiltInEngine(), drawn(talk), talk[1], seconds=60))
     moved = [np.abs(frame.astype(int) - picture).max() > 30 for frame in shown]
     assert sum(moved) >= 6  # the first second is silent
     began = time.perf_counter()
-    assert len(list(glimpses(WarpEngine(), drawn(talk), talk[1], seconds=0))) == 1
+    assert len(list(glimpses(BuiltInEngine(), drawn(talk), talk[1], seconds=0))) == 1
     assert time.perf_counter() - began < 5
 
 
@@ -165,7 +166,7 @@ def test_glimpses_begin_where_speech_begins(silence, still, indices):
     wave[:, int(16000 * silence) :] = 0.3
     source = Counted()
     frames = Timed(source, "test", still)
-    list(glimpses(WarpEngine(), frames, ArraySound(wave, 16000), seconds=60))
+    list(glimpses(BuiltInEngine(), frames, ArraySound(wave, 16000), seconds=60))
     assert source.reads == [(i, i + 1) for i in indices]
 
 
@@ -192,7 +193,7 @@ def test_windows_device_and_missing_weights_are_told():
 def test_too_little_memory_stops_the_job():
     huge = Timed(Counted(), "never drawn", True)
     huge.size = (30000, 30000)
-    found = forecast(WarpEngine(), huge, LAPTOP)
+    found = forecast(BuiltInEngine(), huge, LAPTOP)
     with pytest.raises(MemoryLimitError, match="are free"):
         found.check(LAPTOP)
     found.check(replace(LAPTOP, free=0))  # not known

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imgsync_core.demo import demo_picture
-from imgsync_core.engines.warp.render import COLUMNS, LIMITS, Pose, Renderer, Strength
+from imgsync_core.engines.built_in.render import COLUMNS, LIMITS, Pose, Renderer, Strength
 from imgsync_core.face.geometry import Face
 
 SIDE = 256

@@ -15,8 +15,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from scipy import signal
 
-from imgsync_core.engines.warp import train, voice
+from imgsync_core.audio import mouth_curves as voice
 from imgsync_core.errors import SoundError
+from training import train
 
 RATE = 16000
 

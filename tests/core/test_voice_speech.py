@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from imgsync_core.engines.warp import corpus, train, train_augment, train_score, voice
-from imgsync_core.engines.warp.export import export
-from imgsync_core.engines.warp.performance import perform
-from imgsync_core.engines.warp.pose import COLUMNS
+from imgsync_core.audio import mouth_curves as voice
+from imgsync_core.engines.built_in.export import export
+from imgsync_core.engines.built_in.performance import perform
+from imgsync_core.engines.built_in.pose import COLUMNS
 from imgsync_core.media.sound import ArraySound, FileSound
+from training import augment, corpus, score, train
 
 speaks = pytest.mark.skipif(
     shutil.which("flite") is None or ctypes.util.find_library("espeak-ng") is None,
@@ -135,7 +136,7 @@ def test_lips_meet_for_p_b_m(said, found) -> None:
     loud = np.percentile(found[:, 0], 95)
     assert len(closures) > 15
     assert (closed < 0.25 * loud).mean() > 0.8
-    right, all_of_them, *_ = train_score.found(found[:, 3], closures, 0.5)
+    right, all_of_them, *_ = score.found(found[:, 3], closures, 0.5)
     assert right / all_of_them > 0.7
 
 
@@ -143,12 +144,12 @@ def test_lips_meet_for_p_b_m(said, found) -> None:
 @pytest.mark.slow  # scores a quarter of an hour of speech
 def test_the_scores_that_are_asked_for_on_held_out_voices() -> None:
     tracks = list(corpus.held_out(1))
-    tune = train_augment.music(60, np.random.default_rng((1, 7)))
-    clean = train_score.score(voice.load_net(), tracks)
-    harmed = train_score.score(voice.load_net(), train_score.harmed(tracks, tune, 1, 2))
-    for score in (clean, harmed):
-        assert score.r_open >= 0.80
-        assert score.energy <= 0.85
+    tune = augment.music(60, np.random.default_rng((1, 7)))
+    clean = score.score(voice.load_net(), tracks)
+    harmed = score.score(voice.load_net(), score.harmed(tracks, tune, 1, 2))
+    for one in (clean, harmed):
+        assert one.r_open >= 0.80
+        assert one.energy <= 0.85
         assert abs(score.lead) < 0.005  # the lead comes where they are shown
         assert score.recall_80 >= 0.85
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from imgsync_core.engines.warp import corpus, train, train_augment, train_score
-from imgsync_core.engines.warp.corpus_targets import PHONES, gestures, phones_of, truth
-from imgsync_core.engines.warp.train_muon import orthogonal
+from training import augment, corpus, score, train
+from training.corpus_targets import PHONES, gestures, phones_of, truth
+from training.muon import orthogonal
 
 speaks = pytest.mark.skipif(
     shutil.which("flite") is None or ctypes.util.find_library("espeak-ng") is None,
@@ -76,16 +76,16 @@ def test_harm_keeps_the_time() -> None:
     g = torch.Generator().manual_seed(0)
     clicks = torch.zeros(8, 32000)
     clicks[:, 8000:8400] = torch.randn(8, 400, generator=g)
-    harmed = train_augment.degrade(clicks, torch.zeros(40000), g)
+    harmed = augment.degrade(clicks, torch.zeros(40000), g)
     for before, after in zip(clicks, harmed, strict=True):
         lag = torch.fft.irfft(torch.fft.rfft(after) * torch.fft.rfft(before).conj()).abs().argmax()
         assert min(int(lag), 32000 - int(lag)) <= 16
 
 
 def test_music_and_noise_are_what_they_say() -> None:
-    music = train_augment.music(6, np.random.default_rng(0))
+    music = augment.music(6, np.random.default_rng(0))
     assert len(music) >= 6 * 16000 and np.abs(music).max() == pytest.approx(0.5, rel=1e-3)
-    noise = train_augment.noise(3, 16000, torch.Generator().manual_seed(0))
+    noise = augment.noise(3, 16000, torch.Generator().manual_seed(0))
     assert noise.square().mean(1).numpy() == pytest.approx(1, rel=1e-4)
 
 
@@ -93,12 +93,12 @@ def test_closures_are_counted() -> None:
     close = np.zeros(100)
     close[[10, 11, 50, 80]] = 1
     true = np.array([[0.2, 0.24], [0.98, 1.02], [1.2, 1.25]])
-    assert train_score.found(close, true, 0.5).tolist() == [2, 3, 2, 3]
+    assert score.found(close, true, 0.5).tolist() == [2, 3, 2, 3]
 
 
 def test_nothing_learnt_scores_nothing() -> None:
-    assert train_score.pearson(np.ones(5), np.arange(5)) == 0
-    assert train_score.pearson(np.arange(5), np.arange(5)) == pytest.approx(1)
+    assert score.pearson(np.ones(5), np.arange(5)) == 0
+    assert score.pearson(np.arange(5), np.arange(5)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("shape", [(6, 4, 3), (5, 40), (7, 7, 1)])
@@ -120,7 +120,7 @@ def test_respelt_lines_have_other_consonants_only() -> None:
 
 def test_lead_is_measured() -> None:
     curve = np.random.default_rng(0).random(200).cumsum() % 3
-    assert train_score.lead(curve[3:], curve[:-3]) == pytest.approx(0.06, abs=1e-6)
+    assert score.lead(curve[3:], curve[:-3]) == pytest.approx(0.06, abs=1e-6)
 
 
 @speaks

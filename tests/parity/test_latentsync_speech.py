@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from imgsync_core.audio import whisper_features as speech
 from imgsync_core.audio import whisper_mel
-from imgsync_core.engines.latentsync import speech
 
 from .goldens import close, goldens
 from .test_whisper import encoder_of

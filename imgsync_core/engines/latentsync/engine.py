@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from ...audio.resample import speech
+from ...audio.whisper_features import Features, n_chunks
 from ...audio.whisper_mel import RATE
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource
@@ -29,7 +30,6 @@ from .files import Files, find, missing
 from .networks import Networks, load
 from .options import Options
 from .points import three_points
-from .speech import Features, n_chunks
 from .stream import Dubbed, Painter, Scene
 from .track import Track
 from .ways import WAYS, Way

@@ -1,4 +1,4 @@
-"""Train the voice net: ``python -m imgsync_core.engines.warp.train [--steps N] [--seed S]``.
+"""Train the voice net: ``python -m training.train [--steps N] [--seed S]``.
 
 Needs Debian's espeak-ng and flite; makes its own speech, so nothing is downloaded. The same
 seed, machine and versions give the same weights. Prints scores on voices that were held out.
@@ -21,10 +21,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from ...audio import mel
-from . import corpus, train_augment, train_score
-from .train_muon import Muon
-from .voice import RATE, WEIGHTS, VoiceNet
+from imgsync_core.audio import mel
+from imgsync_core.audio.mouth_curves import RATE, WEIGHTS, VoiceNet
+
+from . import augment, corpus, score
+from .muon import Muon
 
 CROP = 4  # seconds
 BATCH = 8
@@ -54,7 +55,7 @@ def material(tracks: Sequence[corpus.Track], music_seconds: int, seed: int) -> M
     level = [max(1e-4, float(np.sqrt(np.square(t.samples).mean()))) for t in tracks]
     samples = np.concatenate([t.samples / x * 0.1 for t, x in zip(tracks, level, strict=True)])
     truth = [np.concatenate([t.truth.curves, t.truth.speech[:, None]], 1) for t in tracks]
-    music = train_augment.music(music_seconds, np.random.default_rng((seed, 8)))
+    music = augment.music(music_seconds, np.random.default_rng((seed, 8)))
     return Material(*(torch.from_numpy(x) for x in (samples, np.concatenate(truth), music)))
 
 
@@ -70,9 +71,9 @@ def batch(all_of_it: Material, g: torch.Generator) -> tuple[Tensor, Tensor]:
         audio[i] = _stretched(piece[None], n)
         truth[i] = _stretched(all_of_it.truth[start : start + frames].T, t)
     _interrupt(audio, truth, all_of_it.music, g)
-    heard = train_augment.degrade(audio, all_of_it.music, g)
+    heard = augment.degrade(audio, all_of_it.music, g)
     features = mel.normalised(mel.log_mel(heard))
-    return train_augment.harm_mel(features, g), truth
+    return augment.harm_mel(features, g), truth
 
 
 class _Batches(IterableDataset):
@@ -102,7 +103,7 @@ def _interrupt(audio: Tensor, truth: Tensor, music: Tensor, g: torch.Generator) 
             start = int(at * (len(music) - n))
             audio[i], truth[i] = music[start : start + n], 0.0
         elif kind < 0.10:
-            audio[i], truth[i] = train_augment.noise(1, n, g)[0] * 0.1, 0.0
+            audio[i], truth[i] = augment.noise(1, n, g)[0] * 0.1, 0.0
         elif kind < 0.15:
             audio[i, cut:], truth[i, :, edge:] = 0.0, 0.0
         elif kind < 0.20:
@@ -166,19 +167,19 @@ def _optimisers(net: VoiceNet) -> list[torch.optim.Optimizer]:
 def report(net: VoiceNet, seed: int) -> None:
     """Print the scores on held-out voices, clean and harmed, and on what is no speech."""
     tracks = list(corpus.held_out(seed))
-    tune = train_augment.music(60, np.random.default_rng((seed, 7)))
+    tune = augment.music(60, np.random.default_rng((seed, 7)))
     head = "   open  width spread  round recall precis rec@.80 heard energy  lead"
     _say(f"{'held out':<16}{'':<8}{head}")
     for kind, voices in (
         ("clean", tracks),
-        ("harmed", train_score.harmed(tracks, tune, seed, 4)),
+        ("harmed", score.harmed(tracks, tune, seed, 4)),
     ):
         for name in (*dict.fromkeys(t.name for t in tracks), "all"):
-            found = train_score.score(net, [t for t in voices if name in (t.name, "all")])
+            found = score.score(net, [t for t in voices if name in (t.name, "all")])
             numbers = "".join(f"{x:7.3f}" for x in asdict(found).values())
             _say(f"{name:<16}{kind:<8}{numbers}")
-    for name, sound in train_score.not_speech(seed).items():
-        _say(f"opening in {name:<14} {train_score.gaping(net, sound):.4f}")
+    for name, sound in score.not_speech(seed).items():
+        _say(f"opening in {name:<14} {score.gaping(net, sound):.4f}")
 
 
 def _say(line: str) -> None:
@@ -188,7 +189,7 @@ def _say(line: str) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's words and what they are if not said."""
-    made = argparse.ArgumentParser(prog="imgsync_core.engines.warp.train", description=__doc__)
+    made = argparse.ArgumentParser(prog="training.train", description=__doc__)
     made.add_argument("--steps", type=int, default=4000)
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--threads", type=int, default=1, help="beside one that makes batches")

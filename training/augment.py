@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...audio.mel import RATE
+from imgsync_core.audio.mel import RATE
 
 _TAIL = int(0.7 * RATE)  # samples that a room rings on
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ImgSyncError
+from imgsync_core.errors import ImgSyncError
 
 Segment = tuple[str, float, float]
 _SYNCHRONOUS, _PHONEME_EVENTS_AS_IPA = 2, 3  # espeak_Initialize: give samples back; names

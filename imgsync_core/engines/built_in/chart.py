@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...audio.mouth_curves import whole
 from ...media.chart import Lane, draw_chart
 from ...media.sound import Sound
 from ...timeline import Timeline
 from .performance import perform
 from .pose import COLUMNS
-from .voice import whole
 
 MOUTH, LIPS, BLINK, HEAD = (255, 122, 122), (255, 196, 92), (122, 226, 160), (186, 158, 255)
 

@@ -22,15 +22,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...audio import mel, voice
-from ...audio.resample import speech
-from ...audio.windows import overlapped
-from ...errors import SoundError
-from ...media.sound import Sound
+from ..errors import SoundError
+from ..media.sound import Sound
+from . import mel, voice
+from .resample import speech
+from .windows import overlapped
 
 CURVES = ("open", "spread", "round", "close", "tuck")  # each 0..1
 RATE = 50  # Hz
-WEIGHTS = Path(__file__).with_name("voice.safetensors")
+WEIGHTS = Path(__file__).with_name("mouth_curves.safetensors")
 CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 16, 1, 2, 4)
 LEAD = 0.02  # seconds by which the lips go before the sound

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...audio.mel import RATE
-from ...audio.resample import Resampler
+from imgsync_core.audio.mel import RATE
+from imgsync_core.audio.resample import Resampler
+
 from .corpus_speech import FLITE_VOICES, Espeak, Spoken, flite
 from .corpus_targets import RATE as TRUTH_RATE
 from .corpus_targets import Truth, gestures, truth

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...audio.mouth_curves import RATE, whole
 from ...errors import OutputError
 from ...media.sound import Sound
 from .performance import perform
 from .pose import COLUMNS
-from .voice import RATE, whole
 
 _SHOWN = ("spread", "round", "close", "tuck", "blink", "yaw", "pitch", "roll")
 

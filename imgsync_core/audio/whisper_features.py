@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...audio import whisper_mel as mel
+from . import whisper_mel as mel
 
 STEPS = 50  # features a second
 PIECE = 3000  # mel frames that Whisper takes at once

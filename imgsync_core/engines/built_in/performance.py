@@ -12,8 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from ...audio.mouth_curves import CURVES, RATE, at_fps
 from .pose import COLUMNS
-from .voice import CURVES, RATE, at_fps
 
 BLINK = np.array([0.0, 0.35, 0.9, 1.0, 0.75, 0.35, 0.1, 0.0])  # every 40 ms
 BLINK_STEP = 0.04  # seconds

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ...audio.mouth_curves import whole
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
@@ -15,10 +16,9 @@ from ..base import Engine, EngineSpec, Memory
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
-from .voice import whole
 
 
-class WarpEngine(Engine):
+class BuiltInEngine(Engine):
     """Moves the picture itself; draws only the inside of the mouth and the lids."""
 
     spec = EngineSpec(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...audio.mel import RATE as HERTZ
-from . import train_augment as augment
+from imgsync_core.audio.mel import RATE as HERTZ
+from imgsync_core.audio.mouth_curves import RATE, VoiceNet, curves
+
+from . import augment
 from .corpus import Track
-from .voice import RATE, VoiceNet, curves
 
 _NEAR = 0.04  # seconds by which a closure may be early or late
 _SHUT = 0.5  # a closure curve from here on is a closure
