@@ -10,7 +10,7 @@ from typing import Any
 
 from . import __version__
 from .audio.pair import first_line, matches, mismatch, version_of
-from .machine import Machine, look
+from .machine import Device, Machine, look
 
 NEEDED = ("torch", "torchaudio", "numpy", "av", "safetensors", "einops", "Pillow", "tqdm")
 _SIZE, _FRAMES = (512, 512), 250  # of the job that auto is asked about: ten seconds
@@ -74,23 +74,31 @@ def _media() -> dict[str, Any]:
 
 
 def _engines(machine: Machine) -> dict[str, Any]:
-    from .engines.choice import choose
-    from .engines.registry import NAMES, engine
+    from .engines.base import Host, names_of
+    from .engines.registry import NAMES, spec_of
+    from .engines.runtime.files import missing
+    from .plan.choice import choose
 
-    known = {name: engine(name) for name in NAMES}
-    choice = choose(machine, _SIZE, _FRAMES)
+    host = Host(device=_best(machine))
+    known = {name: spec_of(name) for name in NAMES}
+    choice = choose(machine, _SIZE, _FRAMES, host=host)
     return {
         "engines": {
             name: {
-                "title": one.spec.title,
-                "licence": one.spec.licence,
-                "needs": list(one.spec.needs),
-                "missing": list(one.missing()),
+                "title": spec.title,
+                "licence": spec.licence,
+                "needs": list(names_of(spec.needs)),
+                "missing": list(missing(spec.needs, {}, None)),
             }
-            for name, one in known.items()
+            for name, spec in known.items()
         },
         "auto": {"engine": choice.engine, "reason": choice.reason},
     }
+
+
+def _best(machine: Machine) -> Device:
+    """What the command line would run networks on."""
+    return max(machine.devices[1:], key=lambda device: device.free, default=machine.devices[0])
 
 
 # -- torch and torchaudio --

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-_CGROUPS = (  # limit and use of a container's memory, version 2 and 1
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+_CGROUPS = (  # limit, use and details of a container's memory, version 2 and 1
+    ("memory.max", "memory.current", "memory.stat"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+    ),
 )
+# what the kernel gives up before a container runs out: pages of files that were read some time ago
+_RECLAIMABLE = ("inactive_file", "slab_reclaimable", "total_inactive_file")
 
 
 @dataclass(frozen=True)
@@ -20,12 +27,26 @@ class Device:
     """Something that computes.
 
     kind: ``cpu``, ``cuda``, ``mps``.   memory, free: bytes of its own; 0 = not known.
+    index: which of several of a kind; None = there is but one, or the one that is in use.
     """
 
     kind: str
     name: str
     memory: int = 0
     free: int = 0
+    index: int | None = None
+
+    @property
+    def torch_name(self) -> str:
+        """As torch calls it, such as ``cuda:1``."""
+        return self.kind if self.index is None else f"{self.kind}:{self.index}"
+
+    def is_one_of(self, kinds: Iterable[str]) -> bool:
+        """Whether it is of one of these kinds."""
+        return self.kind in kinds
+
+
+CPU = Device("cpu", "the CPU")
 
 
 @dataclass(frozen=True)
@@ -41,15 +62,13 @@ class Machine:
     free: int
     devices: tuple[Device, ...]
 
-    @property
-    def best(self) -> Device:
-        """The device with the most free memory of its own, the CPU where there is no other."""
-        return max(self.devices[1:], key=lambda device: device.free, default=self.devices[0])
-
-    def limited(self, kind: str) -> Machine:
-        """The same with no devices but the CPU and those of a kind."""
-        rest = tuple(device for device in self.devices[1:] if device.kind == kind)
-        return replace(self, devices=(self.devices[0], *rest))
+    def beside(self, device: Device) -> Machine:
+        """The same with no devices but the CPU and the one that a job runs on."""
+        if device.kind == "cpu":
+            return replace(self, devices=self.devices[:1])
+        same = (d for d in self.devices[1:] if d.kind == device.kind)
+        found = next((d for d in same if device.index in (None, d.index)), device)
+        return replace(self, devices=(self.devices[0], found))
 
 
 def look() -> Machine:
@@ -74,14 +93,27 @@ def main_memory(
         total, free = _linux(proc)
     except OSError:
         total = free = _elsewhere()
-    for most, used in _CGROUPS:
+    for most, used, details in _CGROUPS:
         try:
             limit, taken = (int((groups / name).read_text()) for name in (most, used))
         except (OSError, ValueError):  # no such limit: "max"
             continue
         if limit < total:
+            taken -= _reclaimable(groups / details)
             total, free = limit, min(free, max(0, limit - taken))
     return total, free
+
+
+def _reclaimable(details: Path) -> int:
+    """Bytes that count as used by a container although they can be had; 0 where none are told."""
+    try:
+        lines = [line.split() for line in details.read_text().splitlines()]
+    except OSError:
+        return 0
+    stated = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
+    if "total_inactive_file" in stated:  # version 1: with those of the groups below
+        stated.pop("inactive_file", None)
+    return sum(stated.get(name, 0) for name in _RECLAIMABLE)
 
 
 def _linux(proc: Path) -> tuple[int, int]:
@@ -124,7 +156,7 @@ def _cuda(torch: Any) -> list[Device]:
     found = []
     for i in range(torch.cuda.device_count()):
         free, memory = torch.cuda.mem_get_info(i)
-        found.append(Device("cuda", torch.cuda.get_device_name(i), memory, free))
+        found.append(Device("cuda", torch.cuda.get_device_name(i), memory, free, i))
     return found
 
 

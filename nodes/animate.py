@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io, ui
 
-from ..imgsync_core.animation import Animation, animated, decided, parse_which
-from ..imgsync_core.engines.base import Engine
 from ..imgsync_core.engines.built_in.chart import draw_curves
-from ..imgsync_core.engines.pace import Timed
 from ..imgsync_core.face.landmarks import from_landmarks
-from ..imgsync_core.machine import Machine
-from ..imgsync_core.media.encoding import DEFAULT
-from ..imgsync_core.media.encoding import preset as named
-from ..imgsync_core.media.extend import Extension, extend
+from ..imgsync_core.face.wanted import WantedFace, parse_which
+from ..imgsync_core.job import Job, prepare
+from ..imgsync_core.media.extend import Extension
 from ..imgsync_core.media.frames import FrameSource
-from ..imgsync_core.media.sound import Sound
-from ..imgsync_core.media.space import check_space, likely_bytes, moving_frames
-from ..imgsync_core.preflight import GLIMPSES, Forecast, forecast, glimpses
-from ..imgsync_core.timeline import Timeline
+from ..imgsync_core.plan.forecast import PREVIEWS
 from . import host
 from .engine_inputs import asked, engine_input
 from .sockets import (
@@ -119,49 +111,37 @@ class AudioDrivenAnimate(io.ComfyNode):
         which_face: str = "", clip: Any = "ping-pong", length: str = "match audio",
         face: Any = None, landmarks: Any = None,
     ) -> io.NodeOutput:  # fmt: skip
-        sound, frames = sound_of(audio), frames_of(source, fps)
-        time = _timeline(frames, sound, length)
-        wanted, machine = _asked(engine, seed, which_face, face, landmarks, frames), host.machine()
-        how, reason = decided(frames, wanted, time.n_frames, machine)
-        if frames.n_frames > 1:
-            frames = extend(frames, time.n_frames, Extension(clip))
-        drawn = animated(frames, how, sound, time)
-        expected = _preflight(how.made(), drawn, sound, time, machine, reason)
-        curves = host.on_intermediate_device(to_image(draw_curves(sound, time, seed)[None]))
-        shown = {**ui.PreviewImage(curves, cls=cls).as_dict(), "text": (expected.sentence(),)}
+        frames = frames_of(source, fps)
+        who = _who(which_face, face, landmarks, frames)
+        job = Job(
+            frames,
+            sound_of(audio),
+            extension=Extension(clip),
+            animation=asked(engine, who=who, seed=seed),
+            whole=length == "longest",
+        )
+        few = host.watching(PREVIEWS, previews_per_second=1000)  # there are few
+        prepared = prepare(job, machine=host.machine(), place=host.output_folder(), watcher=few)
+        log.info("ImgSync: %s", prepared.forecast.sentence())
+        curves = draw_curves(prepared.speech, prepared.timeline, seed, few.check)
+        shown = host.on_intermediate_device(to_image(curves[None]))
+        text = "\n".join([prepared.forecast.sentence(), *prepared.notes])
+        video = LazyVideo(prepared.frames, prepared.sound, prepared.notes)
         return io.NodeOutput(
-            LazyVideo(drawn, sound), how.face or NoFace(FACELESS), curves, ui=shown
+            video,
+            prepared.face or NoFace(FACELESS),
+            shown,
+            ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (text,)},
         )
 
 
-def _preflight(
-    engine: Engine, drawn: Timed, sound: Sound, time: Timeline, machine: Machine, reason: str
-) -> Forecast:
-    """What is to be expected; stops where it cannot succeed, and shows the first frames."""
-    forecast(engine, drawn, machine, reason).check(machine)
-    folder = host.output_folder()
-    check_space(folder, likely_bytes(named(DEFAULT), drawn.size, time, moving_frames(drawn)))
-    progress = host.Progress(GLIMPSES, previews_per_second=1000)  # there are few
-    for i, frame in enumerate(glimpses(engine, drawn, sound)):
-        progress.step(i, frame)
-    expected = forecast(engine, drawn, machine, reason)
-    log.info("ImgSync: %s", expected.sentence())
-    return expected
-
-
-def _timeline(frames: FrameSource, sound: Sound, length: str) -> Timeline:
-    time = Timeline.of_sound(sound.n_samples, sound.rate, frames.fps)
-    if length == "longest" and frames.n_frames > time.n_frames:
-        return replace(time, n_frames=frames.n_frames)
-    return time
-
-
-def _asked(
-    engine: dict[str, Any], seed: int, which: str, face: Any, landmarks: Any, frames: FrameSource
-) -> Animation:
+def _who(which: str, face: Any, landmarks: Any, frames: FrameSource) -> WantedFace:
     """The widget values as the library's own words."""
     index, point = parse_which(which)
     found = None if landmarks is None else from_landmarks(landmarks, frames.size)
     if found is not None and getattr(face, "source", "") != "points":
         face = None  # points win over landmarks, and these over what was found
-    return asked(engine, face=face_of(face), index=index, point=point, landmarks=found, seed=seed)
+    face = face_of(face)
+    if isinstance(face, NoFace):
+        return WantedFace(faceless=face.why)
+    return WantedFace(face=face, index=index, point=point, landmarks=found)

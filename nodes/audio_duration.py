@@ -6,8 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..imgsync_core.job import SoundEdit
 from ..imgsync_core.media.sound import to_length
-from ..imgsync_core.render import SoundEdit
 from ..imgsync_core.timeline import GRIDS, Timeline, parse_grid
 from .sockets import sound_of, to_audio
 

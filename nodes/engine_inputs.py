@@ -6,17 +6,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..imgsync_core.animation import Animation
 from ..imgsync_core.engines.options import Option
-from ..imgsync_core.engines.registry import AUTO, NAMES, options_of
+from ..imgsync_core.engines.registry import AUTO, NAMES, options_of, spec_of
+from ..imgsync_core.job import Animation
 from . import host
 
-STRENGTHS = {
-    "mouth": "How far the mouth moves.",
-    "head": "How far the head moves.",
-    "blink": "How far the lids close in a blink.",
-    "expression": "How far the brows move.",
-}
 FOUND = "auto"  # of a file: the one in the models folder
 LIVELY = "lively"
 
@@ -33,17 +27,10 @@ def engine_input() -> Any:
 
 
 def _inputs(engine: str) -> list[Any]:
-    declared = options_of(engine)
-    if declared:
-        return [*map(_input, declared), _lively()]
-    return [] if engine == AUTO else [_strength(*pair) for pair in STRENGTHS.items()]
-
-
-def _strength(name: str, tooltip: str) -> Any:
-    return io.Float.Input(
-        name, default=1.0, min=0.0, max=2.0, step=0.05,
-        display_mode=io.NumberDisplay.slider, tooltip=f"{tooltip} 1 is natural, 0 is none.",
-    )  # fmt: skip
+    if engine == AUTO:
+        return []
+    spec = spec_of(engine)
+    return [*map(_input, spec.options), *([_lively()] if spec.draws == "lips" else [])]
 
 
 def _lively() -> Any:
@@ -66,6 +53,9 @@ def _input(option: Option) -> Any:
     if option.kind is bool:
         return io.Boolean.Input(option.name, default=option.default, **more)
     limits = {"default": option.default, "min": option.low, "max": option.high}
+    if option.strength:
+        slider = io.NumberDisplay.slider
+        return io.Float.Input(option.name, step=0.05, display_mode=slider, **limits, **more)
     if option.kind is int:
         return io.Int.Input(option.name, **limits, **more)
     return io.Float.Input(option.name, step=0.1, **limits, **more)
@@ -75,15 +65,12 @@ def asked(chosen: dict[str, Any], **more: Any) -> Animation:
     """The widget values as the library's own words; ``more`` goes into the Animation as it is."""
     name, values = chosen["engine"], dict(chosen)
     del values["engine"]
-    lively = bool(values.pop(LIVELY, False))
+    lively = {} if values.pop(LIVELY, False) else None
     declared = {option.name: option for option in options_of(name)}
     options = {
         key: _value(declared[key], value) for key, value in values.items() if key in declared
     }
-    strength = {key: value for key, value in values.items() if key in STRENGTHS}
-    return Animation(
-        name, strength=strength, options=options, lively=lively, host=host.engine_host(), **more
-    )
+    return Animation(name, options=options, lively=lively, host=host.engine_host(), **more)
 
 
 def _value(option: Option, value: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..imgsync_core.errors import InputError
-from ..imgsync_core.media.extend import Extension, extend
+from ..imgsync_core.job import Job, prepare
+from ..imgsync_core.media.extend import Extension
 from ..imgsync_core.media.motion import MOVES, parse_rect
-from ..imgsync_core.render import timeline_for
 from ..imgsync_core.timeline import GRIDS, parse_grid
 from .sockets import fps_input, frames_of, sound_of
 from .video import LazyVideo
@@ -110,12 +110,16 @@ class ExtendFrames(io.ComfyNode):
         if audio is None and length["length"] == "match audio":
             raise InputError("Connect an AUDIO, or set length to frames or seconds.")
         sound = None if audio is None else sound_of(audio)
-        frames = frames_of(source, fps)
-        time = timeline_for(
-            sound, frames.fps, length.get("frames"), length.get("seconds"), parse_grid(grid)
+        job = Job(
+            frames_of(source, fps),
+            sound,
+            frames=length.get("frames"),
+            seconds=length.get("seconds"),
+            grid=parse_grid(grid),
+            extension=_extension(mode),
         )
-        video = LazyVideo(extend(frames, time.n_frames, _extension(mode)), sound)
-        return io.NodeOutput(video, time.n_frames)
+        prepared = prepare(job)
+        return io.NodeOutput(LazyVideo(prepared.frames, sound), prepared.timeline.n_frames)
 
 
 def _extension(mode: dict[str, Any]) -> Extension:

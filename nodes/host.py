@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ import comfy.model_management as mm
 import comfy.model_patcher
 import comfy.utils
 import folder_paths
-import numpy as np
 import torch
 from comfy.cli_args import args
 from PIL import Image
 
 from ..imgsync_core.engines.base import Host as EngineHost
+from ..imgsync_core.engines.runtime.networks import Library
 from ..imgsync_core.errors import InputError, OutputError
 from ..imgsync_core.machine import Device, Machine, look
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 from ..imgsync_core.models.published import default_folder, published
+from ..imgsync_core.watcher import Watcher
 
 MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 
@@ -106,16 +107,28 @@ def free_memory() -> int:
     return int(mm.get_free_memory(torch.device("cpu")))
 
 
+def device() -> Device:
+    """The device that ComfyUI computes on, and what is free there or can be made so."""
+    ours = mm.get_torch_device()
+    if ours.type == "cpu":
+        return look().devices[0]
+    named = Device(ours.type, str(ours), index=ours.index)
+    seen = look().beside(named).devices[-1]
+    free = int(mm.get_free_memory(ours)) + _loaded_bytes(ours)
+    return replace(seen, memory=int(mm.get_total_memory(ours)), free=free, index=ours.index)
+
+
+def _loaded_bytes(ours: torch.device) -> int:
+    """Bytes of models on a device, which ComfyUI takes off when another needs the room."""
+    loaded = [model for model in mm.current_loaded_models if model.device == ours]
+    return sum(int(model.model_loaded_memory()) for model in loaded if model.model is not None)
+
+
 def machine() -> Machine:
-    """The machine as ComfyUI lets us use it: its device, and what it says is free there."""
-    device = mm.get_torch_device()
-    seen = look()
-    found = seen.devices[:1]
-    if device.type != "cpu":
-        name = next((d.name for d in seen.devices if d.kind == device.type), str(device))
-        total, free = int(mm.get_total_memory(device)), int(mm.get_free_memory(device))
-        found = (*found, Device(device.type, name, total, free))
-    return replace(seen, free=free_memory(), devices=found)
+    """The machine as ComfyUI lets us use it."""
+    seen, ours = look(), device()
+    devices = seen.devices[:1] if ours.kind == "cpu" else (seen.devices[0], ours)
+    return replace(seen, free=free_memory(), devices=devices)
 
 
 MODELS = "imgsync"  # the kind of models, and its folder in ComfyUI's models folder
@@ -147,36 +160,43 @@ def models_folder() -> Path:
 
 
 def engine_host() -> EngineHost:
-    """What ComfyUI lends an engine: its device, its memory management, its Cancel."""
-    device = mm.get_torch_device()
-    half = device.type != "cpu" and mm.should_use_fp16(device)
+    """What ComfyUI lends an engine: its device, its memory management, networks loaded before."""
+    ours = mm.get_torch_device()
+    half = ours.type != "cpu" and mm.should_use_fp16(ours)
     return EngineHost(
-        device=device,
+        device=device(),
         dtype=torch.float16 if half else torch.float32,
         models=models_folder(),
-        check=check_interrupted,
-        placed=_placing(),
+        place=_placed,
+        library=_LIBRARY,
     )
 
 
-def _placing() -> Callable[[torch.nn.Module], AbstractContextManager[torch.nn.Module]]:
-    """Brings networks to ComfyUI's device, which takes them off again when others need the room.
+class _Patcher(comfy.model_patcher.ModelPatcher):
+    """A network that ComfyUI counts on its device, and takes off again when others need the room.
 
-    Each network keeps its patcher as long as the engine lives: ComfyUI forgets what is loaded when
-    a patcher goes, and would count that memory as free.
+    It is kept as long as it is there, so that the next run finds it; after that only as long as
+    somebody uses the network.
     """
-    patchers: dict[torch.nn.Module, Any] = {}
 
-    @contextmanager
-    def placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
-        if network not in patchers:
-            patchers[network] = comfy.model_patcher.ModelPatcher(
-                network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
-            )
-        mm.load_models_gpu([patchers[network]])
-        yield network
+    def detach(self, unpatch_all: bool = True) -> Any:
+        _LENT.pop(self.model, None)
+        return super().detach(unpatch_all)
 
-    return placed
+
+_LIBRARY = Library()
+_LENT: dict[torch.nn.Module, _Patcher] = {}
+
+
+@contextmanager
+def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """Brings a network to ComfyUI's device."""
+    if network not in _LENT:
+        _LENT[network] = _Patcher(
+            network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+        )
+    mm.load_models_gpu([_LENT[network]])
+    yield network
 
 
 def output_folder() -> Path:
@@ -189,31 +209,22 @@ def check_interrupted() -> None:
     mm.throw_exception_if_processing_interrupted()
 
 
-class Progress:
-    """ComfyUI's progress bar of the node that is running, with the newest frame as its preview.
+def watching(total: int = 0, previews_per_second: float = PER_SECOND) -> Watcher:
+    """ComfyUI's Cancel, its progress bar of the node that is running, the newest frame beside it.
 
-    total: frames to come. Any thread may call it: the server knows which node is running.
+    total: frames to come; 0 = nothing is counted yet. The server knows which node is running.
     """
+    bar, most = comfy.utils.ProgressBar(max(1, total)), 0.0
 
-    def __init__(self, total: int, previews_per_second: float = PER_SECOND) -> None:
-        self._total, self._done = total, 0.0
-        self._bar = comfy.utils.ProgressBar(total)
-        self.frame = Previews(self._show, previews_per_second)
+    def progress(done: float, of: int) -> None:
+        nonlocal most
+        most = max(most, done)
+        bar.update_absolute(most, total or of)
 
-    def __call__(self, done: float, total: int) -> None:
-        """So many frames are done; parts of one count, such as the steps of a window."""
-        self._done = max(self._done, done)
-        self._bar.update_absolute(self._done, total)
+    def show(picture: Image.Image) -> None:
+        bar.update_absolute(most, total or 1, ("JPEG", picture, SIDE))
 
-    def step(self, done: float, frame: np.ndarray | None) -> None:
-        """The same for who watches a FrameSource, with a finished frame where there is one."""
-        check_interrupted()
-        self(done, self._total)
-        if frame is not None:
-            self.frame(frame)
-
-    def _show(self, picture: Image.Image) -> None:
-        self._bar.update_absolute(self._done, self._total, ("JPEG", picture, SIDE))
+    return Watcher(check_interrupted, progress, Previews(show, previews_per_second))
 
 
 def exists(path: str) -> bool:

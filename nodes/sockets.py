@@ -12,10 +12,10 @@ from comfy_api.latest import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face
-from ..imgsync_core.media.frames import FrameSource, Held
+from ..imgsync_core.media.frames import FrameSource, Held, Resampled
 from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
+from ..imgsync_core.media.source import DEFAULT_FPS
 from ..imgsync_core.media.video import VideoFrames
-from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
 
 FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside it, or NoFace
@@ -42,12 +42,10 @@ class NoFace:
     why: str
 
 
-def face_of(value: Any) -> Face | None:
-    """The face of an IMGSYNC_FACE; None where nothing is connected. Raises FaceError for NoFace."""
-    if value is None or isinstance(value, Face):
+def face_of(value: Any) -> Face | NoFace | None:
+    """The face of an IMGSYNC_FACE, or why there is none; None where nothing is connected."""
+    if value is None or isinstance(value, Face | NoFace):
         return value
-    if isinstance(value, NoFace):
-        raise FaceError(value.why)
     raise FaceError(f"A face of Load Portrait is needed here, not {type(value).__name__}.")
 
 
@@ -92,13 +90,11 @@ def frames_of(source: Any, fps: Any = None) -> FrameSource:
     if not isinstance(source, Input.Video):
         raise InputError(f"A picture or a video is needed here, not {type(source).__name__}.")
     lazy = getattr(source, "imgsync_frames", None)
-    if lazy is not None and rate in (None, lazy.fps):
-        return lazy
     if lazy is None and _holds_tensors(source):
         components = source.get_components()
-        own = parse_fps(components.frame_rate)
-        if rate in (None, own):
-            return TensorFrames(components.images, own)
+        lazy = TensorFrames(components.images, parse_fps(components.frame_rate))
+    if lazy is not None:  # never encoded and decoded on the way
+        return lazy if rate in (None, lazy.fps) else Resampled(lazy, rate)
     start, duration = _trim_window(source)
     return VideoFrames(source.get_stream_source(), fps=rate, start=start, duration=duration)
 

@@ -12,12 +12,14 @@ import torch
 from comfy_api.latest import Input, Types
 
 from ..imgsync_core.errors import EncodingError, MemoryLimitError, OutputError
+from ..imgsync_core.job import Prepared, render
 from ..imgsync_core.media.encoding import Encoding, in_container, preset
 from ..imgsync_core.media.frames import FrameSource, Trimmed
-from ..imgsync_core.media.muxer import Muxer, Report
+from ..imgsync_core.media.muxer import Report
 from ..imgsync_core.media.picture import RGB
 from ..imgsync_core.media.sound import Part, Sound, to_length
 from ..imgsync_core.timeline import Timeline, round_half_up
+from ..imgsync_core.watcher import NOBODY
 from . import host
 from .sockets import to_audio, to_image
 
@@ -28,9 +30,13 @@ _CHUNK = 16
 class LazyVideo(Input.Video):
     """Frames and a sound that fits into them, both unread."""
 
-    def __init__(self, frames: FrameSource, sound: Sound | None) -> None:
+    def __init__(
+        self, frames: FrameSource, sound: Sound | None, notes: tuple[str, ...] = ()
+    ) -> None:
+        """notes: what the user should know of how the frames came about."""
         self.imgsync_frames = frames
         self.imgsync_sound = sound
+        self._notes = notes
         self._file: str | None = None
 
     # -- what is cheap --
@@ -74,9 +80,11 @@ class LazyVideo(Input.Video):
             return None
         stop = min(stop, frames.n_frames)
         if sound is not None:
-            a, b = (round_half_up(i * sound.rate / frames.fps) for i in (first, stop))
-            sound = Part(sound, a, min(b, sound.n_samples)) if a < sound.n_samples else None
-        return LazyVideo(Trimmed(frames, first, stop), sound)
+            a = round_half_up(first * sound.rate / frames.fps)
+            whole = Timeline.of_frames(stop - first, frames.fps, sound.rate).total_samples
+            b = min(a + whole, sound.n_samples)  # no sample more than the frames can hold
+            sound = Part(sound, a, b) if a < b else None
+        return LazyVideo(Trimmed(frames, first, stop), sound, self._notes)
 
     # -- what is not --
 
@@ -110,15 +118,18 @@ class LazyVideo(Input.Video):
                 "which read it frame by frame, or trim it first."
             )
         images = torch.empty((frames.n_frames, *first.shape[1:]))
-        progress = host.Progress(frames.n_frames)
-        frames.watch(progress.step)
+        watcher = host.watching(frames.n_frames)
+        frames.watch(watcher)
         try:
             for i in range(0, frames.n_frames, _CHUNK):
+                watcher.check()
                 chunk = frames.read(i, min(i + _CHUNK, frames.n_frames))
                 images[i : i + _CHUNK] = to_image(chunk)
-                progress.step(i + len(chunk), chunk[-1])
+                watcher.progress(i + len(chunk), frames.n_frames)
+                watcher.frame(chunk[-1])
         finally:
-            frames.watch(None)
+            frames.watch(NOBODY)
+            frames.close()
         return images
 
     def get_stream_source(self) -> str:
@@ -164,23 +175,16 @@ class LazyVideo(Input.Video):
         timeline = Timeline.of_frames(frames.n_frames, frames.fps)
         if sound is not None:
             timeline = Timeline.of_frames(frames.n_frames, frames.fps, sound.rate, sound.n_samples)
-        progress = host.Progress(frames.n_frames)
-        with Muxer(
-            target,
-            encoding,
-            timeline,
-            frames.size,
-            channels=frames.channels,
-            sound=sound,
-            background=background,
-            metadata=metadata,
-            overwrite=overwrite,
-            on_progress=progress,
-            on_frame=progress.frame,
-            check=host.check_interrupted,
-        ) as out:
-            out.write_source(frames)
-        return out.report
+        with Prepared(frames, sound, timeline, notes=self._notes) as prepared:
+            return render(
+                prepared,
+                target,
+                encoding,
+                background=background,
+                metadata=metadata,
+                overwrite=overwrite,
+                watcher=host.watching(frames.n_frames),
+            )
 
 
 def _encoding(path: Any, container: str, codec: str) -> Encoding:

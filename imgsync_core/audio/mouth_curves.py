@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import SoundError
-from ..media.sound import Sound
 from . import mel, voice
 from .resample import speech
 from .windows import overlapped
@@ -123,11 +122,6 @@ def curves(
     )
     for table in sound:
         yield Curves.of_table(table)
-
-
-def whole(sound: Sound) -> np.ndarray:
-    """The curves of all of a sound, float32 (t, 8) as of ``Curves.table``: 6 MB for an hour."""
-    return np.concatenate([piece.table() for piece in curves(sound.blocks(), sound.rate)])
 
 
 @torch.inference_mode()

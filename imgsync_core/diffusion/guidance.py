@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..nn.attention import KeysValues
 from ..nn.stages import Cond, Context
-from ..nn.unet import Deep
+from ..nn.unet import DeepCache
 
-Predict = Callable[[Tensor, Tensor | int, Cond, Deep | None], Tensor]
+Network = Callable[[Tensor, Tensor | int, Cond, DeepCache | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,21 @@ class Guidance:
     conds: tuple[Cond, ...]
     scale: float = 1.0
 
-    def nothing_kept(self) -> list[Deep]:
+    def nothing_kept(self) -> list[DeepCache]:
         """Empty places for what each pass may keep of its deep layers."""
-        return [Deep() for _ in self.conds]
+        return [DeepCache() for _ in self.conds]
 
     def __call__(
-        self, predict: Predict, sample: Tensor, timestep: Tensor | int, deep: Sequence[Deep] | None
+        self,
+        network: Network,
+        sample: Tensor,
+        timestep: Tensor | int,
+        deep: Sequence[DeepCache] | None = None,
     ) -> Tensor:
         """The guided prediction for (b, c, f, h, w), in float32."""
         kept = deep or [None] * len(self.conds)
         outs = [
-            predict(sample, timestep, cond, mine).float()
+            network(sample, timestep, cond, mine).float()
             for cond, mine in zip(self.conds, kept, strict=True)
         ]
         out = torch.cat(outs)
@@ -58,8 +62,8 @@ def guided_by(
     in_turn: unconditional and conditional pass one after the other, for half the memory.
     """
 
-    def cond(projected: Mapping[str, KeysValues], silent: int) -> Cond:
-        return Cond(context={reads: Context(projected=projected, silent=silent)})
+    def cond(projected: Mapping[str, KeysValues], unconditional: int) -> Cond:
+        return Cond(context={reads: Context(projected=projected, unconditional=unconditional)})
 
     if scale <= 1:
         return Guidance((cond(keys_values, 0),))

@@ -1,69 +1,103 @@
-"""What every engine is: a picture and a voice in, moving frames out."""
+"""What every engine is: a picture and a voice in, moving frames out.
+
+Nothing heavy is imported here: a command line's help and ``auto`` read specs.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
+from ..machine import CPU, Device
+from .options import Option
 
-from ..face.tracks import FaceTrack
-from ..media.frames import FrameSource
-from ..media.sound import Sound
-from ..timeline import Timeline
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..audio.speech import Speech
+    from ..face.tracks import FaceTrack
+    from ..media.extend import Mode
+    from ..media.frames import FrameSource
+    from ..media.sound import Sound
+    from ..timeline import Timeline
+
+Values = Mapping[str, Any]
+"""Values of an engine's options by name, checked."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Bytes that a job takes at its peak, as a sum; measured, not guessed.
+class Cost:
+    """Bytes that a job takes at its peak: of main memory, and of a device that is not the CPU."""
 
-    fixed: whatever the job is.   per_pixel: for each pixel of a frame.   per_frame: for each frame
-    of the job; 0 for an engine that streams.
+    memory: int = 0
+    device_memory: int = 0
+
+
+@dataclass(frozen=True)
+class Need:
+    """One file that an engine has to have.
+
+    what: for sentences, such as "LatentSync's weights are".
+    published: names of the published files that serve (see `models`), the best first.
+    inside: its paths in a folder that somebody names.
+    option: the option that names it by hand; empty = there is none.
     """
 
-    fixed: int = 0
-    per_pixel: float = 0.0
-    per_frame: float = 0.0
+    what: str
+    published: tuple[str, ...]
+    inside: tuple[str, ...]
+    option: str = ""
 
-    def of(self, size: tuple[int, int], n_frames: int) -> int:
-        """Bytes for frames of a size (width, height)."""
-        return int(self.fixed + self.per_pixel * size[0] * size[1] + self.per_frame * n_frames)
+
+def free_of_charge(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
+    """The cost of an engine that takes next to nothing."""
+    return Cost()
+
+
+def one_by_one(values: Values, n_frames: int) -> int:
+    """The windows of an engine that makes single frames."""
+    return n_frames
 
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What is known of an engine before it runs; ``auto`` and the preflight go by nothing else.
+    """What is known of an engine before it runs; choice and forecast go by nothing else.
 
-    name: as the user chooses it.      title: for people.
-    licence: of its weights.           needs: published files it has to have (see `models`).
-    threads: of the CPU, in a process that is its own; 0 = all. Small work is slower when shared
-    out, the more so beside an encoder with threads of its own.
-    lengthens: it makes a clip last by itself; others get as many frames as the timeline has.
-    loses_faces: it wants to know where the face cannot be seen, and smooths by itself.
+    name: as the user chooses it.   title: for people.   licence: of its weights.
+    draws: the lips in a picture that moves by itself, the whole head of a still one, or nothing.
+    takes: what it animates; of a clip, an engine that takes only a still gets the first frame.
+    wants: of the face: its points, or only where it is (a crop); nothing = no face is looked for.
+    options: that it has.   needs: files, the main one first; the others may lie beside it.
     devices: kinds of them on which it is worth running, ``cpu``, ``cuda``, ``mps``.
-    memory: of main memory.            device_memory: of a device that is not the CPU.
-    window: frames that it makes at a time.
+    cost: bytes for options, size (width, height) and number of frames; measured, not guessed.
+    windows: pieces in which a number of frames is made.
+    threads: of the CPU, in a process that is its own; 0 = all. Small work is slower when shared
+        out, the more so beside an encoder with threads of its own.
     instant: single frames come at once, so a few may be drawn just to look at and to measure.
-    face: it moves a face, and cannot do without one.
     """
 
     name: str
     title: str
     licence: str
-    needs: tuple[str, ...] = ()
-    threads: int = 0
-    lengthens: bool = False
-    loses_faces: bool = False
+    draws: Literal["lips", "head", "nothing"]
+    takes: tuple[Literal["still", "clip"], ...] = ("still", "clip")
+    wants: Literal["points", "crop", "nothing"] = "points"
+    options: tuple[Option, ...] = ()
+    needs: tuple[Need, ...] = ()
     devices: tuple[str, ...] = ("cpu", "cuda", "mps")
-    memory: Memory = Memory()
-    device_memory: Memory = Memory()
-    window: int = 1
+    cost: Callable[[Values, tuple[int, int], int], Cost] = free_of_charge
+    windows: Callable[[Values, int], int] = one_by_one
+    threads: int = 0
     instant: bool = False
-    face: bool = True
+
+    @property
+    def streams(self) -> bool:
+        """Frames come in windows, of which large pieces of memory are let go again and again."""
+        return bool(self.needs)
 
 
 @dataclass(frozen=True)
@@ -79,61 +113,62 @@ class Chunk:
         return self.start + len(self.data)
 
 
-def _nothing(*_: Any) -> None:
+def _as_it_is(spec: EngineSpec) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Host:
-    """What runs an engine, and lends it a device and its ears.
+    """What runs an engine, and lends it a device.
 
-    device: torch's name of where networks run.   dtype: of their numbers; None = float32.
+    device: where networks run.   dtype: torch's, of their numbers; None = float32.
     models: folder of published files; None = the usual one.
-    check(): called often, at least once a step of denoising; what it raises cancels.
-    on_step(done, total): after each step of all there are to do.
-    on_frames(frames): uint8 (t, h, w, c), frames as soon as they are finished, to look at.
-    placed(network): a context in which a network is on its device. The plain one leaves it there.
+    place(network): a context in which a network is on its device. None: it stays there.
+    library: keeps networks for other engines and runs (see `runtime.networks`); None = nobody.
+    settle(spec): called once it is known which engine runs, before it does.
     """
 
-    device: Any = "cpu"
+    device: Device = CPU
     dtype: Any = None
     models: Path | None = None
-    check: Callable[[], None] = _nothing
-    on_step: Callable[[int, int], None] = _nothing
-    on_frames: Callable[[np.ndarray], None] = _nothing
-    placed: Callable[[Any], AbstractContextManager[Any]] | None = None
+    place: Callable[[Any], AbstractContextManager[Any]] | None = None
+    library: Any = None
+    settle: Callable[[EngineSpec], None] = field(default=_as_it_is)
 
 
 PLAIN = Host()
 
 
 class Engine(ABC):
-    """Moves the face in a picture or a clip to a voice."""
+    """Moves the face in a picture or a clip to a voice.
 
-    spec: EngineSpec
+    lengthening: how a clip lasts that is shorter than the voice, if nobody says otherwise.
+    """
 
-    def missing(self) -> tuple[str, ...]:
-        """Those of ``spec.needs`` that are not there. An engine that needs any says where it looks.
+    spec: ClassVar[EngineSpec]
+    lengthening: Mode = "hold"
 
-        By itself nothing is found.
-        """
-        return self.spec.needs
+    def frames_for(self, sound: Sound, timeline: Timeline) -> int:
+        """Frames of the source that it wants: as many as the timeline has, or some more."""
+        return timeline.n_frames
 
     @abstractmethod
     def animate(
         self,
         source: FrameSource,
         faces: FaceTrack,
-        sound: Sound,
+        speech: Speech,
         timeline: Timeline,
         *,
         seed: int,
-        strength: Mapping[str, float],
     ) -> FrameSource:
         """Frames as long as the timeline, made when they are read.
 
-        source: one frame, or as many as the timeline has.   faces: the face to move in each.
-        Frames that take long are told of step by step, see ``FrameSource.watch``.
+        source: one frame, or as many as ``frames_for`` says.   faces: the face to move in each.
         seed: of what is left to chance.
-        strength: 0 to 2 for each kind of motion; 1 for those not named.
         """
+
+
+def names_of(needs: Iterable[Need]) -> tuple[str, ...]:
+    """The published file that stands for each need: the best."""
+    return tuple(need.published[0] for need in needs)

@@ -18,8 +18,9 @@ class Option:
 
     kind: bool, int, float or str; a bool that is False by default is a switch.
     choices: what a text may be; empty = anything.   low, high: of a number.
-    flag: on a command line, where the name is taken there.
+    flag: on a command line, where the name is taken there; "-" = it has no word of its own.
     file: the text is the name of a model's file.   rare: few ever change it.
+    strength: how much of a motion; 1 is natural, shown as a slider.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Option:
     flag: str = ""
     file: bool = False
     rare: bool = False
+    strength: bool = False
 
     @property
     def word(self) -> str:

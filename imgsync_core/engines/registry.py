@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 from ..errors import InputError
-from .latentsync.options import OPTIONS as LATENTSYNC
+from . import built_in, extend, latentsync
+from .base import PLAIN, Engine, EngineSpec, Host
 from .options import Option, checked
 
-if TYPE_CHECKING:
-    from .base import Engine, Host
-
-Values = Mapping[str, Any]
 AUTO = "auto"  # no engine, but the wish that one be chosen
 
-
-def _built_in(values: Values, host: Host) -> Engine:
-    from .built_in.engine import BuiltInEngine
-
-    return BuiltInEngine()
-
-
-def _latentsync(values: Values, host: Host) -> Engine:
-    from .latentsync.engine import LatentSyncEngine
-    from .latentsync.options import Options
-
-    return LatentSyncEngine(Options(**values), host)
-
-
-def _extend(values: Values, host: Host) -> Engine:
-    from .hold import HoldEngine
-
-    return HoldEngine()
-
-
-_ENGINES: dict[str, tuple[tuple[Option, ...], Callable[[Values, Host], Engine]]] = {
-    "built-in": ((), _built_in),
-    "latentsync": (LATENTSYNC, _latentsync),
-    "extend": ((), _extend),
+# Where each engine is: a spec here, and ``make(values, host)`` in the module that is named.
+_ENGINES: dict[str, tuple[EngineSpec, str]] = {
+    built_in.SPEC.name: (built_in.SPEC, ".built_in.engine"),
+    latentsync.SPEC.name: (latentsync.SPEC, ".latentsync.engine"),
+    extend.SPEC.name: (extend.SPEC, ".extend"),
 }
-NAMES = tuple(name for name in _ENGINES if name != "extend")  # for users: they have ExtendFrames
+NAMES = tuple(n for n, (spec, _) in _ENGINES.items() if spec.draws != "nothing")  # for users
 PREFERRED = ("latentsync", "built-in", "extend")  # by auto, the best first; the last always runs
 
 
-def options_of(name: str) -> tuple[Option, ...]:
-    """What can be chosen of the engine of that name; of auto, nothing. Raises InputError."""
-    if name == AUTO:
-        return ()
+def spec_of(name: str) -> EngineSpec:
+    """What is known of the engine of that name. Raises InputError."""
     if name not in _ENGINES:
         raise InputError(f"Engine {name!r} is not known. Use {', '.join((*NAMES, AUTO))}.")
     return _ENGINES[name][0]
 
 
-def engine(name: str, values: Values | None = None, host: Host | None = None) -> Engine:
+def options_of(name: str) -> tuple[Option, ...]:
+    """What can be chosen of the engine of that name; of auto, nothing. Raises InputError."""
+    return () if name == AUTO else spec_of(name).options
+
+
+def engine(name: str, values: Mapping[str, Any] | None = None, host: Host = PLAIN) -> Engine:
     """The engine of that name.
 
     values: of its options (see ``options_of``), the rest as they are by default.
     host: what runs it; a plain one by default. Raises InputError.
     """
     chosen = checked(options_of(name), values or {}, name)
-    from .base import PLAIN
-
-    return _ENGINES[name][1](chosen, host or PLAIN)
+    return import_module(_ENGINES[name][1], __package__).make(chosen, host)

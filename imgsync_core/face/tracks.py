@@ -37,53 +37,69 @@ class StillFace(FaceTrack):
         return self.face
 
 
-class _Folded(FaceTrack):
-    """A track that repeats where its source does, so that no frame is looked at twice."""
+class _OfClip(FaceTrack):
+    """A track of the frames of a clip, however they are put in order afterwards.
 
-    def __init__(self, source: FrameSource) -> None:
-        self._source = source
-        self.n_frames = source.n_frames
-        if source.period is not None:
-            self.n_frames = min(source.n_frames, source.lead + source.period)
+    So that each is looked at once where a clip is played again, or there and back.
+    """
 
-    def _fold(self, index: int) -> int:
-        lead = self._source.lead
-        return index if index < self.n_frames else lead + (index - lead) % (self.n_frames - lead)
+    def __init__(self, clip: FrameSource, shown: FrameSource) -> None:
+        """shown: what the clip was made into; where frames were mixed, it is looked at itself."""
+        last = shown.origin(shown.n_frames - 1, clip)[0]
+        self._clip = clip if last is clip else shown
+        self._shown = shown
+        self._repeats = self._clip.n_frames
+        if self._clip.period is not None:
+            self._repeats = min(self._clip.n_frames, self._clip.lead + self._clip.period)
+
+    def _index(self, index: int) -> int:
+        """The frame of the clip that is shown."""
+        index = self._shown.origin(index, self._clip)[1]
+        lead = self._clip.lead
+        return index if index < self._repeats else lead + (index - lead) % (self._repeats - lead)
 
 
-class GivenFaces(_Folded):
+class GivenFaces(_OfClip):
     """Faces that somebody else found, of which the one that is kept to is taken."""
 
-    def __init__(self, source: FrameSource, faces: Sequence[Sequence[Face]], first: Face) -> None:
-        """faces: all faces of each of the first ``n_frames`` frames.   first: the one to keep to.
+    def __init__(
+        self,
+        clip: FrameSource,
+        shown: FrameSource,
+        faces: Sequence[Sequence[Face]],
+        first: Face,
+    ) -> None:
+        """faces: all faces of each frame of the clip; the last entry stands for those after it.
 
-        The last entry stands for the frames after it.
+        first: the one to keep to.
         """
-        super().__init__(source)
-        self._faces = list(follow_given(faces[: self.n_frames], first))
+        super().__init__(clip, shown)
+        self._faces = list(follow_given(faces[: self._repeats], first))
 
     def at(self, index: int) -> Face | None:
-        return self._faces[min(self._fold(index), len(self._faces) - 1)]
+        return self._faces[min(self._index(index), len(self._faces) - 1)]
 
 
-class FollowedFace(_Folded):
-    """A face followed through the frames, each looked at once, as far as somebody asks.
+class FollowedFace(_OfClip):
+    """A face followed through the frames of a clip, each looked at once, as far as somebody asks.
 
     Keeps 34 numbers a frame: 12 MB for an hour.
     """
 
-    def __init__(self, source: FrameSource, first: Face, *, begin: int = 0) -> None:
+    def __init__(
+        self, clip: FrameSource, shown: FrameSource, first: Face, *, begin: int = 0
+    ) -> None:
         """begin: the frame in which the first face is; it is not to be seen before."""
-        super().__init__(source)
+        super().__init__(clip, shown)
         self._first, self._begin = first, begin
         self._rows: list[np.ndarray | None] = []
         self._coming: Iterator[Face | None] | None = None
 
     def at(self, index: int) -> Face | None:
-        index = self._fold(index)
+        index = self._index(index)
         if self._coming is None:
-            seen = range(self._begin, self.n_frames)
-            frames = (self._source.read(i, i + 1)[0, ..., :3] for i in seen)
+            seen = range(self._begin, self._repeats)
+            frames = (self._clip.read(i, i + 1)[0, ..., :3] for i in seen)
             self._rows = [None] * self._begin
             self._coming = follow(frames, self._first)
         while len(self._rows) <= index:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import InputError
-from .frames import FrameSource, Held, Looped, PingPong
+from .frames import FrameSource, Held, Looped, Mirrored, PingPong
 from .motion import MOVES, PanZoom, Rect
-from .picture import Picture
 
-Mode = Literal["hold", "loop", "ping-pong", "pan-zoom"]
-MODES: tuple[Mode, ...] = ("hold", "loop", "ping-pong", "pan-zoom")
+Mode = Literal["hold", "loop", "ping-pong", "mirrored", "pan-zoom"]
+MODES: tuple[Mode, ...] = ("hold", "loop", "ping-pong", "mirrored", "pan-zoom")
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class Extension:
     """How frames are made to last.
 
     mode: ``hold`` plays once and keeps the last frame; ``loop`` starts again; ``ping-pong`` plays
-        there and back; ``pan-zoom`` glides over a still.
+        there and back; ``mirrored`` likewise, each end frame twice; ``pan-zoom`` glides over a
+        picture, also one that an engine moves.
     crossfade: frames over which ``loop`` blends its end into its start.
     start, end: what ``pan-zoom`` shows first and last, as parts of the picture.
     eased: ``pan-zoom`` starts and stops slowly.
@@ -55,18 +55,11 @@ def extend(
                 f"pan-zoom moves over one picture, and {source.n_frames} frames came. "
                 "Use loop or ping-pong for a clip."
             )
-        picture = picture_of(source)
-        return PanZoom(
-            picture, n_frames, how.start, how.end, fps=source.fps, eased=how.eased, size=size
-        )
+        return PanZoom(source, n_frames, how.start, how.end, eased=how.eased, size=size)
     if how.mode == "loop" and source.n_frames > 1:
         return Looped(source, n_frames, how.crossfade)
     if how.mode == "ping-pong":
         return PingPong(source, n_frames)
+    if how.mode == "mirrored":
+        return Mirrored(source, n_frames)
     return Held(source, n_frames)
-
-
-def picture_of(source: FrameSource) -> Picture:
-    """The first frame of a source."""
-    frame = source.read(0, 1)[0]
-    return Picture(frame[..., :3], frame[..., 3] if frame.shape[-1] == 4 else None)

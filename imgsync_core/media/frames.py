@@ -10,7 +10,7 @@ copy nothing until somebody reads. Each source knows when it repeats::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -24,12 +24,9 @@ from ..timeline import (
     ping_pong_index,
     ping_pong_period,
 )
+from ..watcher import Watcher
 from .fit import Fit
 from .picture import RGB, Picture, compose
-
-OnStep = Callable[[float, "np.ndarray | None"], None]
-"""Called with how many frames are made, parts of one counting too, and the newest of them, uint8
-(h, w, c), where there is one. What it raises cancels."""
 
 
 class FrameSource(ABC):
@@ -64,12 +61,12 @@ class FrameSource(ABC):
         ]
         return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
-    def origin(self, index: int) -> tuple[FrameSource, int]:
-        """The source that this very frame is read from, and its index there."""
-        return self, index
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        """The source that this very frame is read from, and its index there.
 
-    def cancel(self) -> None:  # noqa: B027 - most sources take no time
-        """Give up what is being made: called while another thread reads, which then raises."""
+        at: a source on the way down that is gone no further than.
+        """
+        return self, index
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,10 +78,11 @@ class FrameSource(ABC):
         """Bytes of one frame."""
         return self.size[0] * self.size[1] * self.channels
 
-    def watch(self, on_step: OnStep | None) -> None:  # noqa: B027 - most are done at once
-        """Whom to tell what happens inside of ``read``, where a frame takes long; None = nobody.
+    def watch(self, watcher: Watcher) -> None:  # noqa: B027 - most are done at once
+        """Whom to tell what happens inside of ``read``, where a frame takes long.
 
-        It is called on the thread that reads. Views hand it on, with their own count of frames.
+        It is called on the thread that reads, whose work ends with what ``check`` raises. Views
+        hand it on, with their own count of frames.
         """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
@@ -125,24 +123,26 @@ class ArrayFrames(FrameSource):
         return self._frames[start:stop]
 
 
-class _View(FrameSource):
-    """A source that shows another one differently."""
+class View(FrameSource):
+    """A source that shows another one differently: what wraps a source derives from it.
 
-    def __init__(self, source: FrameSource, n_frames: int) -> None:
+    n_frames: how many are shown; None = as many as the source has, repeating as it does.
+    """
+
+    def __init__(self, source: FrameSource, n_frames: int | None = None) -> None:
+        if n_frames is None:
+            n_frames, self.lead, self.period = source.n_frames, source.lead, source.period
         if n_frames < 1:
             raise TimeError(f"{n_frames} frames were asked for; at least 1 is needed.")
         self.source = source
         self.size, self.channels, self.fps = source.size, source.channels, source.fps
         self.n_frames = n_frames
 
-    def watch(self, on_step: OnStep | None) -> None:
-        self.source.watch(on_step)
+    def watch(self, watcher: Watcher) -> None:
+        self.source.watch(watcher)
 
     def close(self) -> None:
         self.source.close()
-
-    def cancel(self) -> None:
-        self.source.cancel()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ class _View(FrameSource):
         return np.arange(start, min(stop, self.n_frames))
 
 
-class _Mapped(_View):
+class _Mapped(View):
     """Frames of another source in another order."""
 
     @abstractmethod
@@ -167,8 +167,8 @@ class _Mapped(_View):
     def read(self, start: int, stop: int) -> np.ndarray:
         return self.source.take(self.shown(self._indices(start, stop)))
 
-    def origin(self, index: int) -> tuple[FrameSource, int]:
-        return self.source.origin(int(self.shown(index)))
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        return (self, index) if self is at else self.source.origin(int(self.shown(index)), at)
 
 
 class Held(_Mapped):
@@ -182,7 +182,7 @@ class Held(_Mapped):
         return hold_index(index, self.source.n_frames)
 
 
-class Looped(_View):
+class Looped(View):
     """The source again and again, hard or with the end blended into the next start.
 
     crossfade: frames of blending, 0 to n // 2. Each pass is then ``crossfade`` frames shorter, as
@@ -199,6 +199,11 @@ class Looped(_View):
         self._fade = crossfade
         self._pass = source.n_frames - crossfade
         self._cycle(crossfade, self._pass)
+
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        if self is at or self._fade:  # blended frames are of no one source
+            return self, index
+        return self.source.origin(int(loop_index(index, self._pass)), at)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         indices = self._indices(start, stop)
@@ -241,7 +246,7 @@ class Mirrored(_Mapped):
         return mirrored_index(index, self.source.n_frames)
 
 
-class Trimmed(_View):
+class Trimmed(View):
     """Frames ``[start, stop)`` of the source."""
 
     def __init__(self, source: FrameSource, start: int, stop: int) -> None:
@@ -254,25 +259,39 @@ class Trimmed(_View):
         if source.period is not None:
             self._cycle(max(0, source.lead - start), source.period)
 
-    def watch(self, on_step: OnStep | None) -> None:
-        if on_step is None:
-            return self.source.watch(None)
-        self.source.watch(lambda done, frame: on_step(max(0, done - self._start), frame))
+    def watch(self, watcher: Watcher) -> None:
+        def shifted(done: float, total: int) -> None:
+            watcher.progress(min(max(0, done - self._start), self.n_frames), self.n_frames)
+
+        self.source.watch(replace(watcher, progress=shifted))
 
     def read(self, start: int, stop: int) -> np.ndarray:
         stop = min(stop, self.n_frames)
         return self.source.read(start + self._start, stop + self._start)
 
-    def origin(self, index: int) -> tuple[FrameSource, int]:
-        return self.source.origin(index + self._start)
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        return (self, index) if self is at else self.source.origin(index + self._start, at)
 
 
-class Fitted(_View):
+class Resampled(_Mapped):
+    """The source at another rate: of each moment the frame that is on screen then."""
+
+    def __init__(self, source: FrameSource, fps: Fraction) -> None:
+        ratio = source.fps / fps  # frames of the source for each one here
+        super().__init__(source, -(-source.n_frames // ratio))
+        self.fps, self._ratio = fps, ratio
+        if source.period == 1:
+            self._cycle(-(-source.lead // ratio), 1)
+
+    def shown(self, index: Any) -> Any:
+        return index * self._ratio.numerator // self._ratio.denominator
+
+
+class Fitted(View):
     """The source at another size."""
 
     def __init__(self, source: FrameSource, fit: Fit) -> None:
-        super().__init__(source, source.n_frames)
-        self.lead, self.period = source.lead, source.period
+        super().__init__(source)
         self._fit = fit
         self.size = fit.size(*source.size)
 
@@ -280,12 +299,11 @@ class Fitted(_View):
         return _each(self._fit.apply, self.source.read(start, stop))
 
 
-class Composed(_View):
+class Composed(View):
     """A source with alpha over one colour."""
 
     def __init__(self, source: FrameSource, color: RGB) -> None:
-        super().__init__(source, source.n_frames)
-        self.lead, self.period = source.lead, source.period
+        super().__init__(source)
         self._color = color
         self.channels = 3
 

@@ -1,16 +1,14 @@
-"""Slow, sub-pixel smooth camera moves over a still."""
+"""Slow, sub-pixel smooth camera moves over a picture, still or moving."""
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 from PIL import Image
 
-from ..errors import PictureError, TimeError
-from .frames import FrameSource
-from .picture import Picture
+from ..errors import PictureError
+from .frames import FrameSource, View
 
 Rect = tuple[float, float, float, float]
 """x, y, width, height as parts of the picture, 0 to 1."""
@@ -38,9 +36,10 @@ def ease(x: np.ndarray) -> np.ndarray:
     return x * x * (3 - 2 * x)
 
 
-class PanZoom(FrameSource):
-    """A still seen by a camera that glides from one rectangle to another.
+class PanZoom(View):
+    """A picture seen by a camera that glides from one rectangle to another.
 
+    source: a still, or as many frames as are made, each seen by the camera where it is then.
     start, end: rectangles as parts of the picture; each grows to the picture's own shape, so
         that nothing is distorted. The zoom runs evenly in magnification
         (geometrically), which looks steady to the eye.
@@ -49,26 +48,23 @@ class PanZoom(FrameSource):
 
     def __init__(
         self,
-        picture: Picture,
+        source: FrameSource,
         n_frames: int,
         start: Rect,
         end: Rect,
         *,
-        fps: Fraction = Fraction(25),
         eased: bool = True,
         size: tuple[int, int] | None = None,
     ) -> None:
-        if n_frames < 1:
-            raise TimeError(f"{n_frames} frames were asked for; at least 1 is needed.")
-        frame = picture.rgb if picture.alpha is None else picture.rgba()
-        image = Image.fromarray(frame)
-        self._image = image.convert("RGBa") if image.mode == "RGBA" else image
-        self.size = size or picture.size
-        self.channels = frame.shape[-1]
-        self.fps = fps
-        self.n_frames = n_frames
-        self.period = 1 if start == end else None
+        super().__init__(source, n_frames)
+        self._still = _image(source.read(0, 1)[0]) if source.n_frames == 1 else None
+        self._whole = source.size
+        self.size = size or source.size
+        self.period = 1 if start == end and self._still else None
         self._start, self._end, self._eased = _square(start), _square(end), eased
+
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        return self, index
 
     def boxes(self, start: int, stop: int) -> np.ndarray:
         """float64 (t, 4): left, top, right, bottom in pixels of the picture for each frame."""
@@ -79,22 +75,31 @@ class PanZoom(FrameSource):
         # the corner moves with the share, so that a point fixed in both views stays fixed
         part = x if math.isclose(a, b, rel_tol=1e-6) else (share - a) / (b - a)
         corner = np.array([ax, ay]) * (1 - part) + np.array([bx, by]) * part
-        scale = np.array([*self._image.size, *self._image.size], float)
+        scale = np.array([*self._whole, *self._whole], float)
         return (np.concatenate([corner, corner + share], 1) * scale).clip(0, scale)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         boxes = self.boxes(start, min(stop, self.n_frames))
-        if self.period == 1:
-            frame = self._view(boxes[0])
-            return np.broadcast_to(frame, (len(boxes), *frame.shape))
-        return np.stack([self._view(box) for box in boxes])
-
-    def _view(self, box: np.ndarray) -> np.ndarray:
-        left, top, right, bottom = box.tolist()
-        view = self._image.resize(
-            self.size, Image.Resampling.BICUBIC, box=(left, top, right, bottom)
+        if self._still is not None:
+            if self.period == 1:
+                frame = self._view(self._still, boxes[0])
+                return np.broadcast_to(frame, (len(boxes), *frame.shape))
+            return np.stack([self._view(self._still, box) for box in boxes])
+        frames = self.source.read(start, start + len(boxes))
+        return np.stack(
+            [self._view(_image(frame), box) for frame, box in zip(frames, boxes, strict=True)]
         )
+
+    def _view(self, image: Image.Image, box: np.ndarray) -> np.ndarray:
+        left, top, right, bottom = box.tolist()
+        view = image.resize(self.size, Image.Resampling.BICUBIC, box=(left, top, right, bottom))
         return np.asarray(view.convert("RGBA") if view.mode == "RGBa" else view)
+
+
+def _image(frame: np.ndarray) -> Image.Image:
+    """uint8 (h, w, 3 or 4) as a picture whose colours can be mixed."""
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return image.convert("RGBa") if image.mode == "RGBA" else image
 
 
 def _square(rect: Rect) -> tuple[float, float, float]:

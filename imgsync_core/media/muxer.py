@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from av.error import FFmpegError
 
 from ..errors import OutputError
 from ..timeline import Timeline
+from ..watcher import NOBODY, Watcher
 from . import matroska, webp
 from .encoding import Encoding
 from .frames import FrameSource
@@ -32,10 +34,6 @@ from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
 from .video_track import VideoFormat, VideoTrack
-
-Progress = Callable[[float, int], None]
-OnFrame = Callable[[np.ndarray], None]
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,9 @@ class Muxer:
     timeline: how many frames have to come, and how long the sound is made.
     channels: 3, or 4 for frames with alpha, composed over ``background`` where the codec has none.
     metadata: tags; values that are not text are written as JSON.
-    on_progress(done, total) and check() are called for every frame, and for every step of a source
-    that takes many for one frame: then done has a fraction, and the call may come from the thread
-    that reads the source. What they raise cancels.
-    on_frame(frame) sees each frame that is encoded, uint8 (h, w, c): a view, to be copied if kept.
+    notes: of what was done before, for the report.
+    watcher: is told of every frame that is encoded, of every step of a source that takes many for
+    one frame, and at the end of the report's notes. What it raises cancels.
 
     Raises OutputError, EncodingError and what the sources raise. Nothing is left after that.
     """
@@ -113,9 +110,8 @@ class Muxer:
         background: RGB = (0, 0, 0),
         metadata: dict[str, Any] | None = None,
         overwrite: bool = False,
-        on_progress: Progress | None = None,
-        on_frame: OnFrame | None = None,
-        check: Check | None = None,
+        notes: Iterable[str] = (),
+        watcher: Watcher = NOBODY,
     ) -> None:
         self._file: Any = None
         self._path: Path | None = None
@@ -130,13 +126,14 @@ class Muxer:
         self._source_of_sound = sound
         self._metadata = metadata or {}
         self._overwrite = overwrite
-        self._on_progress, self._on_frame, self._check = on_progress, on_frame, check
+        self._watcher = watcher
+        self._failed_writing = threading.Event()
         self._container: Any = None
         self._begun = False  # whether there is a .part to clear away
         self._video: VideoTrack | None = None
         self._sound: SoundTrack | None = None
         self._frames, self._done = 0, 0.0
-        self._notes: list[str] = []
+        self._notes: list[str] = list(notes)
         self._report: Report | None = None
 
     @property
@@ -182,13 +179,15 @@ class Muxer:
             moving, size = moving_frames(source), self._form.size
             needed = likely_bytes(self._encoding, size, self._timeline, moving)
             check_space(self._path, needed)
-        source.watch(self._step)
+        told = Watcher(progress=self._step, frame=self._watcher.frame, note=self._note)
+        source.watch(told.checking(self._check))
         try:
             track = self._opened(still)
-            for packet, pts in packets_of(track, source):
+            for packet, pts in packets_of(track, source, self._failed_writing.set):
                 self._put(packet, pts)
         finally:
-            source.watch(None)
+            source.watch(NOBODY)
+        self._notes += source.notes
 
     def _put(self, packet: Any, pts: int) -> None:
         """Write one coded frame, and before it all sound that starts no later."""
@@ -204,26 +203,30 @@ class Muxer:
         self._frames += 1
         self._advance(self._frames)
 
-    def _step(self, done: float, frame: np.ndarray | None) -> None:
+    def _check(self) -> None:
+        """Stops the thread that reads the source, for the user or for want of a writer."""
+        if self._failed_writing.is_set():
+            raise _AbandonedError
+        self._watcher.check()
+
+    def _note(self, sentence: str) -> None:
+        self._notes.append(sentence)
+
+    def _step(self, done: float, total: int) -> None:
         """A step of the source; the last frame of all is only done when it is written."""
         self._advance(min(done, self._timeline.n_frames - 1))
-        self._show(frame)
 
     def _fed(self, frame: np.ndarray | None) -> None:
         """A frame goes into the encoder."""
         self._advance(0)
-        self._show(frame)
-
-    def _show(self, frame: np.ndarray | None) -> None:
-        if frame is not None and self._on_frame is not None:
-            self._on_frame(frame)
+        if frame is not None:
+            self._watcher.frame(frame)
 
     def _advance(self, done: float) -> None:
-        if self._check is not None:
-            self._check()
-        if self._on_progress is not None and done > self._done:
+        self._watcher.check()
+        if done > self._done:
             self._done = done
-            self._on_progress(done, self._timeline.n_frames)
+            self._watcher.progress(done, self._timeline.n_frames)
 
     # -- begin and end --
 
@@ -317,7 +320,12 @@ class Muxer:
             check_target(self._path, self._overwrite)
             os.replace(self._part, self._path)
         name = self._path.name if self._path is not None else info.name
-        self._report = Report(self._path, replace(info, name=name), tuple(self._notes))
+        if self._source_of_sound is not None:
+            self._notes += self._source_of_sound.notes
+        notes = tuple(dict.fromkeys(self._notes))
+        self._report = Report(self._path, replace(info, name=name), notes)
+        for note in notes:
+            self._watcher.note(note)
 
     def _correct(self) -> None:
         """Mend or add what FFmpeg cannot write into the finished file."""
@@ -354,6 +362,10 @@ class Muxer:
         if code in (errno.EACCES, errno.EPERM, errno.EROFS):
             return OutputError(f"{where} may not be written. Choose another folder.")
         return OutputError(f"{where} could not be written ({reason(error)}).")
+
+
+class _AbandonedError(Exception):
+    """Ends a thread whose frames nobody will write; nobody is to see it."""
 
 
 def _timescale(fps: Fraction) -> int:

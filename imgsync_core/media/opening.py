@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
     if isinstance(file, (str, os.PathLike)):
         _refuse_place(Path(file), error)
         source = str(Path(file).absolute())  # FFmpeg takes "note:1.wav" for an address
+    elif isinstance(file, BytesIO):
+        source = BytesIO(file.getvalue())  # its own position: a file may be open more than once
     else:
         file.seek(0)
     try:

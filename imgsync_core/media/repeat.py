@@ -11,14 +11,14 @@ neighbouring IDR pictures to differ in idr_pic_id; a pass is never a single fram
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .ahead import Ahead
 from .encoding import Encoding
 from .frames import FrameSource, is_one_frame
+from .prefetch import Prefetcher
 from .video_track import VideoTrack
 
 CHUNK_BYTES = 4 << 20  # raw frames read at a time
@@ -41,42 +41,51 @@ def _lead(source: FrameSource) -> int:
     return 2 if source.lead == 1 else source.lead
 
 
-def packets_of(track: VideoTrack, source: FrameSource) -> Iterator[Timed]:
-    """Every frame of the source, in writing order."""
+def packets_of(
+    track: VideoTrack, source: FrameSource, give_up: Callable[[], None]
+) -> Iterator[Timed]:
+    """Every frame of the source, in writing order.
+
+    give_up(): is called when writing fails while another thread still reads the source.
+    """
     cycle = cycle_of(source, track.form.encoding)
     lead = _lead(source) if cycle else source.n_frames
     if lead:
-        yield from _segment(track, source, 0, lead)
+        yield from _segment(track, source, 0, lead, give_up)
     if cycle:
-        yield from _cycles(track, source, lead, cycle)
+        yield from _cycles(track, source, lead, cycle, give_up)
 
 
-def _segment(track: VideoTrack, source: FrameSource, start: int, stop: int) -> Iterator[Timed]:
+def _segment(
+    track: VideoTrack, source: FrameSource, start: int, stop: int, give_up: Callable[[], None]
+) -> Iterator[Timed]:
     """Frames ``[start, stop)`` by an encoder that starts afresh."""
-    ahead = Ahead(_chunks(source, start, stop), _bytes, 0)
+    ahead = Prefetcher(_chunks(source, start, stop), _bytes, 0)
     try:
         for packet in track.segment(ahead):
             yield packet, start + packet.pts
     except BaseException:
-        source.cancel()  # or the thread would have to finish what it has begun
+        give_up()  # or the thread would have to finish what it has begun
         raise
     finally:
         ahead.stop()
 
 
-def _cycles(track: VideoTrack, source: FrameSource, start: int, cycle: int) -> Iterator[Timed]:
+def _cycles(
+    track: VideoTrack, source: FrameSource, start: int, cycle: int, give_up: Callable[[], None]
+) -> Iterator[Timed]:
     """From ``start`` to the end of the source, in passes of ``cycle`` frames."""
     stop, at = source.n_frames, start + cycle
     kept: list[Timed] = []
     size = 0
-    for packet, pts in _segment(track, source, start, at):
+    for packet, pts in _segment(track, source, start, at, give_up):
         size += packet.size
         if size <= CYCLE_BYTES:
             kept.append((packet, pts - start))
         yield packet, pts
     if size > CYCLE_BYTES:
         for again in range(at, stop, cycle):
-            yield from _segment(track, source, again, min(again + cycle, stop))
+            yield from _segment(track, source, again, min(again + cycle, stop), give_up)
         return
     while at + cycle <= stop:
         yield from ((packet, at + pts) for packet, pts in kept)
@@ -84,7 +93,7 @@ def _cycles(track: VideoTrack, source: FrameSource, start: int, cycle: int) -> I
     whole = _closed(kept, stop - at)
     yield from ((packet, at + pts) for packet, pts in kept[:whole])
     if at + whole < stop:
-        yield from _segment(track, source, at + whole, stop)
+        yield from _segment(track, source, at + whole, stop, give_up)
 
 
 def _closed(packets: list[Timed], most: int) -> int:

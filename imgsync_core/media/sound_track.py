@@ -16,9 +16,9 @@ from av.error import FFmpegError
 
 from ..errors import EncodingError, SoundError
 from . import aac
-from .ahead import Ahead
 from .encoding import Encoding
 from .opening import reason
+from .prefetch import Prefetcher
 from .sound import FileSound, Filtered, Sound, as_frame, layout_of, to_length
 
 QUEUE_BYTES = 8 << 20  # encoded sound that may wait for the picture
@@ -81,7 +81,7 @@ class SoundTrack:
     """
 
     def __init__(self, packets: Iterator[Any], tick: Fraction, fps: Fraction) -> None:
-        self._ahead = Ahead(_batches(packets), _cost, QUEUE_BYTES)
+        self._ahead = Prefetcher(_batches(packets), _cost, QUEUE_BYTES)
         self._batch: deque[Any] = deque()
         self._ticks_a_frame = 1 / (fps * tick)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .attention import attend, split
-from .stages import Cond, Reader, SelfAttention
+from .stages import Cond, Reader, SelfAttention, spread
 
 
 class RecordingSelf(SelfAttention):
@@ -27,24 +27,26 @@ class ReferenceSelf(Reader):
     """Each token sees the tokens of its row, and of a reference that several rows share.
 
     The keys and values of the reference, (n, heads, s, d), serve an equal number of the rows
-    each; rows of silent batch items see their own tokens only.
+    each; rows of unconditional batch items see their own tokens only.
     """
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
-        """(rows, s, c) -> (rows, s, c)."""
+        """(rows, s, c) -> (all rows of the condition, s, c)."""
         context = cond.context[self.reads]
+        if context.unconditional and context.projected:  # items differ from here on
+            x = spread(x, cond.items * cond.frames)
         query, (keys, values) = split(self.to_q(x), self.heads), self.project(x)
         made = context.projected.get(self.site)
         if made is None:
             return self.to_out[0](attend(query, keys, values))
-        silent = context.silent * cond.frames
-        times = (len(x) - silent) // len(made[0])
+        unconditional = context.unconditional * cond.frames
+        times = (len(x) - unconditional) // len(made[0])
         more = [
-            torch.cat([own[silent:], other.repeat_interleave(times, 0)], dim=2)
+            torch.cat([own[unconditional:], other.repeat_interleave(times, 0)], dim=2)
             for own, other in zip((keys, values), made, strict=True)
         ]
-        told = attend(query[silent:], *more)
-        if silent:
-            alone = attend(query[:silent], keys[:silent], values[:silent])
+        told = attend(query[unconditional:], *more)
+        if unconditional:
+            alone = attend(query[:unconditional], keys[:unconditional], values[:unconditional])
             told = torch.cat([alone, told])
         return self.to_out[0](told)

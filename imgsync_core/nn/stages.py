@@ -29,14 +29,20 @@ class Context:
 
     tokens: (rows, s, c), rows being (b f); None if ``projected`` has all that is needed.
     projected: keys and values of the tokens by site, made once by `projected`.
-    silent: so many items at the head of the batch see tokens of zeros instead. As keys and
+    unconditional: so many items at the head of the batch see tokens of zeros instead. As keys and
         values have no bias, nothing but the output's bias is left of such an attention; no
         rows are given or computed for them.
     """
 
     tokens: Tensor | None = None
     projected: Mapping[str, KeysValues] = field(default_factory=dict)
-    silent: int = 0
+    unconditional: int = 0
+
+    def items(self, frames: int) -> int:
+        """Batch items that it tells apart, unconditional ones included."""
+        made = next(iter(self.projected.values()), None)
+        rows = self.tokens if made is None else made[0]
+        return self.unconditional + (0 if rows is None else -(-len(rows) // frames))
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Cond:
     """All that a stage may look at besides ``x``; what is absent is None.
 
     frames: frames of a clip, the f of (b f).
+    items: batch items that there are in the end; ``x`` may have fewer as long as they share it.
     time: embedding of the time step, (b or 1, d).
     context: what is read, by name ("audio", "face").
     added: features to add to what the first convolution makes, (b f) c h w.
@@ -51,6 +58,7 @@ class Cond:
     """
 
     frames: int = 1
+    items: int = 1
     time: Tensor | None = None
     context: Mapping[str, Context] = field(default_factory=dict)
     added: Tensor | None = None
@@ -166,7 +174,7 @@ class Cross(Reader):
         """(rows, s, c) -> (all rows of the context, s, c)."""
         context = cond.context[self.reads]
         bias = self.to_out.get_parameter("0.bias").expand(
-            context.silent * cond.frames, x.shape[1], -1
+            context.unconditional * cond.frames, x.shape[1], -1
         )
         made = context.projected.get(self.site)
         if made is None and context.tokens is not None:
@@ -174,7 +182,7 @@ class Cross(Reader):
         if made is not None:
             rows = made[0].shape[0]
             heard = self.look(spread(x, rows)[-rows:], made)
-            bias = torch.cat([bias, heard]) if context.silent else heard
+            bias = torch.cat([bias, heard]) if context.unconditional else heard
         return bias if self.scale == 1 else bias * self.scale
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .blocks import Block, Down, Layer, Up, each
-from .stages import Cond, FrameNorm, spread
+from .stages import Cond, FrameNorm, ResBlock, spread
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ class UNetParams:
     def time(self) -> int:
         """Channels of the time embedding."""
         return 4 * self.widths[0]
+
+    def resnet(self, site: Site) -> ResBlock:
+        """The stage that opens the layer at a site."""
+        return ResBlock(
+            site.inputs,
+            site.channels,
+            time=self.time,
+            groups=self.groups,
+            eps=self.eps,
+            joint=self.joint,
+        )
 
 
 SD15 = UNetParams(
@@ -89,7 +100,7 @@ class Site:
 
 
 @dataclass
-class Deep:
+class DeepCache:
     """What a caller keeps of a full pass to save most of the next ones.
 
     hidden: what enters the last layer of the last up block; None before a full pass. The
@@ -142,26 +153,37 @@ class UNet(nn.Module):
             self.conv_out = nn.Conv2d(widths[0], params.out_channels, 3, padding=1)
 
     def forward(
-        self, sample: Tensor, timestep: Tensor | int, cond: Cond, deep: Deep | None = None
+        self,
+        sample: Tensor,
+        timestep: Tensor | int,
+        cond: Cond,
+        deep: DeepCache | None = None,
+        until: str | None = None,
     ) -> Tensor:
         """(b, c, f, h, w) -> the prediction, (b or more, c', f, h, w).
 
         timestep: one, or one per batch item.
-        cond: its ``frames`` and ``time`` are set here. If a context has more batch items than
-            the sample, they share the sample and all that is computed before they differ.
+        cond: its ``frames``, ``items`` and ``time`` are set here. If a context has more batch
+            items than the sample, they share the sample and all that is computed before they
+            differ.
         deep: if it is empty, it is filled; if it is filled, only what surrounds the deep
             layers is computed and they are taken from there.
+        until: the last recording site that is wanted; nothing after its layer is computed, and
+            that layer's features come back instead of a prediction.
         """
         frames = sample.shape[2]
         x = rearrange(sample, "b c f h w -> (b f) c h w")
         x = x.contiguous(memory_format=torch.channels_last)
         time = self.time_embedding(torch.as_tensor(timestep).reshape(-1), x)
-        cond = replace(cond, frames=frames, time=time)
+        items = max([len(sample), *(c.items(frames) for c in cond.context.values())])
+        cond = replace(cond, frames=frames, items=items, time=time)
         x = self.conv_in(x)
         if cond.added is not None:
             x = spread(x, len(cond.added)) + cond.added
         if deep is None or deep.hidden is None:
-            hidden = self._hidden(x, cond)
+            hidden = self._hidden(x, cond, until)
+            if until is not None and cond.record and until in cond.record:
+                return rearrange(hidden, "(b f) c h w -> b c f h w", f=frames)
             if deep is not None:
                 deep.hidden = hidden
         else:
@@ -170,12 +192,14 @@ class UNet(nn.Module):
         x = self._out(last.layer(len(last.order) - 1, hidden, cond, x), frames)
         return rearrange(x, "(b f) c h w -> b c f h w", f=frames)
 
-    def _hidden(self, x: Tensor, cond: Cond) -> Tensor:
-        """All but the last layer of the last up block."""
-        skips = [x]
+    def _hidden(self, x: Tensor, cond: Cond, until: str | None) -> Tensor:
+        """All but the last layer of the last up block, or what there is once ``until`` is done."""
+        skips, record = [x], {} if cond.record is None else cond.record
         for block in each(self.down_blocks):
             for index in range(len(block.order)):
                 x = block.layer(index, x, cond)
+                if until in record:
+                    return x
                 skips.append(x)
             if block.downsamplers is not None:
                 x = block.downsamplers[0](x)
@@ -183,7 +207,7 @@ class UNet(nn.Module):
         x = self.mid_block(x, cond)
         for block in each(self.up_blocks):
             for index in range(len(block.order)):
-                if len(skips) == 1:
+                if len(skips) == 1 or until in record:
                     return x
                 x = block.layer(index, x, cond, skips.pop())
             if block.upsamplers is not None:

@@ -25,13 +25,15 @@ import torch
 
 from imgsync_core.diffusion.ddim import ddim, denoise
 from imgsync_core.diffusion.guidance import guided_by
-from imgsync_core.engines.latentsync import spec
-from imgsync_core.engines.latentsync.align import Aligner, Geometry, crops
-from imgsync_core.engines.latentsync.draw import DEEP
-from imgsync_core.engines.latentsync.mask import fixed_mask, pixel_values
+from imgsync_core.diffusion.predict import Guided, cached
+from imgsync_core.engines.latentsync import model as spec
+from imgsync_core.engines.latentsync.align import Aligner, Geometry
+from imgsync_core.engines.latentsync.mask import fixed_mask
 from imgsync_core.engines.latentsync.model import Params, build
-from imgsync_core.engines.latentsync.paste import Paste
-from imgsync_core.engines.latentsync.restore import restored
+from imgsync_core.engines.latentsync.pipeline import DEEP
+from imgsync_core.engines.latentsync.published import restored
+from imgsync_core.engines.runtime.crop import crops, pixel_values
+from imgsync_core.engines.runtime.paste import Paste
 from imgsync_core.nn.stages import Cond, Context, projected
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15, UNet
@@ -66,7 +68,7 @@ def plainly(unet: UNet, noise, steps, tokens, constant):
         sample = torch.cat([latents, constant], 1).to(dtype).repeat(2, 1, 1, 1, 1)
         out = unet(sample, step.timestep, Cond(context={spec.AUDIO: Context(both)})).float()
         without, told = out.chunk(2)
-        latents = ddim(latents, without + spec.GUIDANCE * (told - without), step)
+        latents = ddim(latents, without + 1.5 * (told - without), step)
     return latents
 
 
@@ -82,9 +84,9 @@ def run(way: str, unet: UNet, args: argparse.Namespace, count: int) -> torch.Ten
     if way == "plain":
         return plainly(unet, noise, steps, tokens, constant)
     keys_values = projected(unet, spec.AUDIO, tokens)
-    guidance = guided_by(spec.AUDIO, keys_values, spec.GUIDANCE, in_turn="turn" in way)
+    guidance = guided_by(spec.AUDIO, keys_values, 1.5, in_turn="turn" in way)
     refresh = DEEP if "DeepCache" in way else 1
-    return denoise(unet, noise, steps, guidance, constant=constant, refresh=refresh)
+    return denoise(cached(Guided(unet, guidance, extra=constant), refresh), noise, steps)
 
 
 def child(args: argparse.Namespace) -> None:
@@ -185,15 +187,15 @@ def main() -> None:
     parser.add_argument("--out", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.full:
-        args.narrower, args.resolution, args.steps = 1, 512, spec.STEPS
-        args.frames = spec.WINDOW
+        args.narrower, args.resolution, args.steps = 1, 512, 20
+        args.frames = 16
     if args.way:
         child(args)
         return
     widths = "/".join(str(width // args.narrower) for width in SD15.widths)
     print(
         f"One window of {args.frames} frames of {args.resolution}x{args.resolution}, widths "
-        f"{widths}, {args.steps} steps, guidance {spec.GUIDANCE}, {args.dtype} on {args.device}\n"
+        f"{widths}, {args.steps} steps, guidance {1.5}, {args.dtype} on {args.device}\n"
     )
     denoising(args)
     with torch.inference_mode():

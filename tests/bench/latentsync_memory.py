@@ -24,12 +24,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from imgsync_core.animation import Animation
 from imgsync_core.demo import demo_picture
+from imgsync_core.job import Animation, Job, prepare, render
 from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.sound import ArraySound
-from imgsync_core.render import Job, render
 from imgsync_core.timeline import Timeline
 
 SIDE = 512  # so large that the cache of decoded frames, 64 MB, is full after 4 s already
@@ -67,9 +66,7 @@ def child(folder: Path, seconds: float) -> None:
     options = {"weights": str(folder / "weights"), "resolution": 64, "steps": 1}
     how = Animation("latentsync", options=options)
     began = time.perf_counter()
-    report = render(
-        Job(video, video, preset("mp4-h264"), animation=how), folder / f"{seconds}_out.mp4"
-    )
+    report = render(prepare(Job(video, video, animation=how)), folder / f"{seconds}_out.mp4")
     status = Path("/proc/self/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1e3
     frames = report.info.picture.frames if report.info.picture else 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture, demo_speech
 from imgsync_core.engines.built_in.performance import perform
 from imgsync_core.engines.built_in.pose import COLUMNS
@@ -99,10 +100,9 @@ def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech
     frames = engine("built-in").animate(
         StillFrames(Picture(picture)),
         StillFace(face),
-        ArraySound(speech, RATE),
+        Speech(ArraySound(speech, RATE)),
         time,
         seed=1,
-        strength={},
     )
     assert frames.n_frames == 75 and frames.size == (256, 256)
     shown = frames.read(0, 75)
@@ -117,13 +117,12 @@ def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech
 def test_strength_zero_is_the_picture(picture, face, speech):
     time = Timeline.of_sound(speech.shape[1], RATE, 25)
     still = dict.fromkeys(("mouth", "head", "blink", "expression"), 0.0)
-    frames = engine("built-in").animate(
+    frames = engine("built-in", still).animate(
         StillFrames(Picture(picture)),
         StillFace(face),
-        ArraySound(speech, RATE),
+        Speech(ArraySound(speech, RATE)),
         time,
         seed=1,
-        strength=still,
     )
     assert (frames.read(0, 75) == picture).all()
 
@@ -131,8 +130,8 @@ def test_strength_zero_is_the_picture(picture, face, speech):
 def test_a_clip_is_followed(picture, face, speech):
     clip = ArrayFrames(np.stack([np.roll(picture, i, 1) for i in range(4)]), Fraction(25))
     time = Timeline.of_frames(4, 25, RATE, RATE // 10)
-    voice, follow = ArraySound(speech[:, : RATE // 10], RATE), FollowedFace(clip, face)
-    frames = engine("built-in").animate(clip, follow, voice, time, seed=1, strength={})
+    voice, follow = ArraySound(speech[:, : RATE // 10], RATE), FollowedFace(clip, clip, face)
+    frames = engine("built-in").animate(clip, follow, Speech(voice), time, seed=1)
     assert frames.read(0, 4).shape == (4, 256, 256, 3)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsync_core.animation import Animation
 from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
 from imgsync_core.face.find import find_faces
@@ -15,6 +14,8 @@ from imgsync_core.face.follow import STRANGER, follow, follow_given
 from imgsync_core.face.geometry import Face, average
 from imgsync_core.face.look import Look
 from imgsync_core.face.tracks import FollowedFace, GivenFaces
+from imgsync_core.face.wanted import WantedFace
+from imgsync_core.media.extend import Extension, extend
 from imgsync_core.media.frames import ArrayFrames
 
 SIDE = 160
@@ -113,27 +114,71 @@ def test_given_faces_are_chosen_by_place():
     seen = [place(face) for face in follow_given(given, face_at(100))]
     assert seen == [100, 108, None, 115, None, 300]
     frames = ArrayFrames(np.zeros((8, 4, 4, 3), np.uint8), Fraction(25))
-    track = GivenFaces(frames, given, face_at(100))
+    track = GivenFaces(frames, frames, given, face_at(100))
     assert [place(track.at(i)) for i in range(8)] == [*seen, 300, 300]
 
 
 def test_a_track_loses_the_face_in_any_order(ann):
     frames = np.stack([stage((ann, 20)), stage(), stage()])
     source = ArrayFrames(frames, Fraction(25))
-    track = FollowedFace(source, find_faces(frames[0])[0])
+    track = FollowedFace(source, source, find_faces(frames[0])[0])
     assert [track.at(i) is None for i in (2, 0, 1)] == [True, False, True]
 
 
 def test_a_face_that_comes_later(ann):
     frames = np.stack([stage()] * 15 + [stage((ann, 20))] * 3)
     source = ArrayFrames(frames, Fraction(8))
-    track = Animation().faces(source, losing=True)
+    begin, first = WantedFace().first_seen(source)
+    assert begin == 15
+    track = WantedFace().track(source, source, first, begin)
     assert [track.at(i) is None for i in range(18)] == [True] * 15 + [False] * 3
-    with pytest.raises(FaceError):
-        Animation().faces(source)
 
 
 def test_no_face_at_all():
     source = ArrayFrames(np.zeros((3, 60, 60, 3), np.uint8), Fraction(25))
     with pytest.raises(FaceError, match="No face"):
-        Animation().faces(source, losing=True)
+        WantedFace().first_seen(source)
+
+
+def test_searching_can_be_cancelled():
+    looks = []
+
+    def check():
+        looks.append(1)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    source = ArrayFrames(np.zeros((60, 60, 60, 3), np.uint8), Fraction(8))
+    with pytest.raises(KeyboardInterrupt):
+        WantedFace().first_seen(source, check)
+
+
+class Read(ArrayFrames):
+    """Notes which frames are read."""
+
+    def __init__(self, frames, fps):
+        super().__init__(frames, fps)
+        self.reads = []
+
+    def read(self, start, stop):
+        self.reads += range(start, stop)
+        return super().read(start, stop)
+
+
+@pytest.mark.parametrize("mode", ["ping-pong", "mirrored", "loop", "hold"])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_face_goes_back_with_its_clip(ann, mode, given):
+    """Each frame of the clip is looked at once, and has the same face whenever it is shown."""
+    frames = np.stack([stage((ann, 20 + 3 * i)) for i in range(5)])
+    clip = Read(frames, Fraction(25))
+    shown = extend(clip, 14, Extension(mode))
+    landmarks = [find_faces(frame) for frame in frames] if given else None
+    who = WantedFace(landmarks=landmarks)
+    begin, first = who.first_seen(clip)
+    clip.reads.clear()
+    track = who.track(clip, shown, first, begin)
+    places = [place(track.at(i)) for i in range(14)]
+    order = [shown.origin(i)[1] for i in range(14)]
+    single = {order[i]: places[i] for i in range(5)}
+    assert places == [single[i] for i in order] and len(set(places)) == 5
+    assert clip.reads == ([] if given else [0, 1, 2, 3, 4])

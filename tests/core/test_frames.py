@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsync_core.errors import InputError, TimeError
-from imgsync_core.media.extend import MODES, Extension, extend, picture_of
+from imgsync_core.media.extend import MODES, Extension, extend
 from imgsync_core.media.fit import Fit
 from imgsync_core.media.frames import (
     ArrayFrames,
@@ -383,7 +383,7 @@ def test_extend_pan_zoom_glides_over_a_still_at_the_size_asked_for():
     start, end = MOVES["pan right"]
     source = extend(still, 12, Extension("pan-zoom", start=start, end=end, eased=False), (32, 24))
     assert source.size == (32, 24) and source.fps == 30 and source.channels == 4
-    other = PanZoom(picture_of(still), 12, start, end, eased=False, size=(32, 24))
+    other = PanZoom(still, 12, start, end, eased=False, size=(32, 24))
     assert np.array_equal(source.read(0, 12), other.read(0, 12))
     assert not np.array_equal(source.read(0, 1), source.read(11, 12))
 
@@ -401,5 +401,5 @@ def test_extend_to_no_frames_is_refused(mode):
 
 @pytest.mark.parametrize("mode", ["", "bounce", "Hold", "ping_pong"])
 def test_unknown_modes_are_refused_with_the_known_ones(mode):
-    with pytest.raises(InputError, match="Use hold, loop, ping-pong, pan-zoom"):
+    with pytest.raises(InputError, match="Use hold, loop, ping-pong, mirrored, pan-zoom"):
         Extension(mode)

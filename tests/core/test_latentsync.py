@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from imgsync_core.audio.speech import Speech
 from imgsync_core.engines.base import Host
-from imgsync_core.engines.latentsync import draw, files, networks
+from imgsync_core.engines.latentsync import networks, pipeline, spec
 from imgsync_core.engines.latentsync.engine import LatentSyncEngine
-from imgsync_core.engines.latentsync.options import OPTIONS, Options
+from imgsync_core.engines.latentsync.spec import OPTIONS
+from imgsync_core.engines.options import checked
 from imgsync_core.engines.registry import NAMES, engine, options_of
+from imgsync_core.engines.runtime.files import locate
+from imgsync_core.engines.runtime.networks import placing
 from imgsync_core.errors import (
     EngineError,
     InputError,
@@ -21,9 +25,12 @@ from imgsync_core.errors import (
 )
 from imgsync_core.face.geometry import average
 from imgsync_core.face.tracks import FaceTrack, StillFace
+from imgsync_core.machine import Device
+from imgsync_core.media.extend import Extension, extend
 from imgsync_core.media.frames import ArrayFrames, PingPong
 from imgsync_core.media.sound import ArraySound
 from imgsync_core.timeline import Timeline
+from imgsync_core.watcher import Watcher
 
 from .tiny_latentsync import (
     RESOLUTION,
@@ -65,12 +72,23 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def loaded(weights):
     """The networks, loaded once for the tests that do not ask how they are loaded."""
-    options = options_for(weights)
-    return networks.load(files.find(options, None), Host(), offload=False)
+    return networks.load(*files_of(options_for(weights)), placing(Host()))
 
 
-def options_for(folder, **values) -> Options:
-    return Options(**{"weights": str(folder), "resolution": RESOLUTION, "steps": 2, **values})
+def options_for(folder, **values) -> dict:
+    return options(weights=str(folder), **{"resolution": RESOLUTION, "steps": 2, **values})
+
+
+def options(**values) -> dict:
+    return checked(OPTIONS, values, "latentsync")
+
+
+def files_of(values: dict, models=None) -> tuple:
+    return locate(spec.NEEDS, values, models)
+
+
+def resolution_of(values: dict, models=None) -> int:
+    return spec.resolution_of(values["resolution"], files_of(values, models)[0])
 
 
 def clip(n: int, fps=25) -> ArrayFrames:
@@ -88,13 +106,22 @@ def noise(seconds: float, rate: int = 16000, channels: int = 1) -> ArraySound:
 
 def dubbed(loaded, source, sound, faces=None, host=None, seed=0, fps=None, **values):
     time = Timeline.of_sound(sound.n_samples, sound.rate, fps or source.fps)
-    options = options_for(values.pop("folder", "unused"), **values)
-    made = LatentSyncEngine(options, host or Host(), loaded)
-    # the files are there already
-    found = files.Files(None, None, None, RESOLUTION)  # type: ignore[arg-type]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("imgsync_core.engines.latentsync.engine.find", lambda *_: found)
-        return made.animate(source, faces or Faces(), sound, time, seed=seed)
+    made = LatentSyncEngine(options_for("unused", **values), host or Host(), loaded)
+    return animated(made, source, faces or Faces(), sound, time, seed)
+
+
+def animated(made, source, faces, sound, time, seed=0):
+    """As a job does it: the clip as long as the engine wants it, the face by the clip's frame."""
+    shown = extend(source, made.frames_for(sound, time), Extension(made.lengthening))
+    return made.animate(shown, OfClip(faces, shown), Speech(sound), time, seed=seed)
+
+
+class OfClip(FaceTrack):
+    def __init__(self, faces, shown) -> None:
+        self.faces, self.shown = faces, shown
+
+    def at(self, index):
+        return self.faces.at(self.shown.origin(index)[1])
 
 
 def all_of(frames, step: int = 3) -> np.ndarray:
@@ -139,13 +166,11 @@ def test_a_timeline_that_goes_on_after_the_sound(loaded):
     made = LatentSyncEngine(options_for("unused"), Host(), loaded)
     heard = []
     with pytest.MonkeyPatch.context() as patch:
-        found = files.Files(None, None, None, RESOLUTION)  # type: ignore[arg-type]
-        patch.setattr("imgsync_core.engines.latentsync.engine.find", lambda *_: found)
         patch.setattr(
-            draw.Drawer, "denoised", lambda self, c, h, p, on: heard.append(h) or c[:, :4]
+            pipeline.Drawer, "denoised", lambda self, c, h, p, on: heard.append(h) or c[:, :4]
         )
         time = Timeline.of_frames(25, 25, sound.rate, sound.n_samples)
-        all_of(made.animate(source, Faces(), sound, time))
+        all_of(animated(made, source, Faces(), sound, time))
     tokens = torch.cat(heard)[:16]
     assert (tokens[10] - tokens[4]).abs().max() > 0.1
 
@@ -195,14 +220,14 @@ def test_frames_without_a_face_pass_untouched(loaded):
 def test_no_window_looks_across_a_longer_absence(loaded):
     source, without = clip(60), set(range(20, 40))
     sizes = []
-    denoised = draw.Drawer.denoised
+    denoised = pipeline.Drawer.denoised
 
     def listen(self, constant, *rest):
         sizes.append(constant.shape[2])
         return denoised(self, constant, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(draw.Drawer, "denoised", listen)
+        patch.setattr(pipeline.Drawer, "denoised", listen)
         frames = all_of(dubbed(loaded, source, noise(2.4), Faces(without)))
         assert sizes == [16, 16, 16, 16]
         sizes.clear()
@@ -251,13 +276,15 @@ def test_one_window_is_held(loaded):
 
 def test_progress(loaded):
     seen, shown = [], []
-    host = Host(on_step=lambda *a: seen.append(a), on_frames=lambda f: shown.append(len(f)))
-    all_of(dubbed(loaded, clip(40), noise(1.6), Faces({5, *range(20, 32)}), host, steps=3))
+    made = dubbed(loaded, clip(40), noise(1.6), Faces({5, *range(20, 32)}), steps=3)
+    made.watch(Watcher(progress=lambda *a: seen.append(a), frame=shown.append))
+    frames = all_of(made)
     done = [a for a, _ in seen]
-    assert {total for _, total in seen} == {40 * 3}
-    assert done == sorted(done) and done[-1] == 120
+    assert {total for _, total in seen} == {40}
+    assert done == sorted(done) and done[-1] == 40
     assert len(set(done)) > 3 * 3, "each step of each window is told"
-    assert sum(shown) == 40
+    assert len(shown) == 15, "three windows, and twelve frames without a face"
+    assert np.array_equal(shown[-1], frames[-1])
 
 
 class Stop(Exception):
@@ -274,7 +301,8 @@ def test_cancel_within_one_step(loaded, after):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loaded.unet, "forward", lambda *a, **w: calls.append(1) or forward(*a, **w))
-        made = dubbed(loaded, clip(20), noise(0.8), host=Host(check=check), steps=20)
+        made = dubbed(loaded, clip(20), noise(0.8), steps=20)
+        made.watch(Watcher(check))
         with pytest.raises(Stop):
             made.read(0, 1)
         assert len(calls) == after
@@ -294,7 +322,8 @@ def test_cancel_from_another_thread(loaded):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loaded.unet, "forward", slow)
-        made = dubbed(loaded, clip(20), noise(0.8), steps=999)
+        made, stop = dubbed(loaded, clip(20), noise(0.8), steps=999), threading.Event()
+        made.watch(Watcher(lambda: raises(Stop) if stop.is_set() else None))
         errors: list[BaseException] = []
 
         def read():
@@ -306,9 +335,21 @@ def test_cancel_from_another_thread(loaded):
         thread = threading.Thread(target=read)
         thread.start()
         assert begun.wait(120), errors
-        made.cancel()
+        stop.set()
         thread.join(120)
-    assert type(errors[0]).__name__ == "_CancelledError" and len(calls) < 500
+    assert isinstance(errors[0], Stop) and len(calls) < 500
+
+
+def raises(error):
+    raise error
+
+
+def test_a_cancel_between_two_reads_is_not_lost(loaded):
+    made = dubbed(loaded, clip(40), noise(1.6), steps=1)
+    made.read(0, 1)
+    made.watch(Watcher(lambda: raises(Stop)))
+    with pytest.raises(Stop):
+        made.read(20, 21)
 
 
 # -- plans --
@@ -338,15 +379,14 @@ def test_low_memory_comes_to_the_same(loaded):
 
 def test_low_memory_leaves_networks_at_home(weights):
     """On the device while they work, in main memory else; `meta` would run nothing."""
-    options = options_for(weights, low_memory=True)
-    net = networks.load(files.find(options, None), Host(), offload=True)
+    net = networks.load(*files_of(options_for(weights)), placing(Host(), low_memory=True))
     moves = []
     to = net.vae.to
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(net.vae, "to", lambda where: moves.append(str(where)) or to(where))
-        with net.placed(net.vae) as inside:
+        with net.place.on(net.vae) as inside:
             assert inside is net.vae
-        with pytest.raises(Stop), net.placed(net.vae):
+        with pytest.raises(Stop), net.place.on(net.vae):
             raise Stop
     assert moves == ["cpu", "cpu"] * 2
 
@@ -365,10 +405,9 @@ def test_a_host_can_place_networks_itself(weights):
         def __exit__(self, *_):
             pass
 
-    host = Host(placed=Place)
     time = Timeline.of_frames(3, 25, 16000, 1000)
-    made = LatentSyncEngine(options_for(weights), host)
-    all_of(made.animate(clip(3), Faces(), noise(1 / 16), time))
+    made = LatentSyncEngine(options_for(weights), Host(place=Place))
+    all_of(animated(made, clip(3), Faces(), noise(1 / 16), time))
     assert placed == ["WhisperEncoder", "VAE", "UNet", "VAE"]
 
 
@@ -438,8 +477,12 @@ def test_networks_in_half_precision(weights, mode, dtype):
     source, sound, time = clip(6), noise(0.24), Timeline.of_frames(6, 25, 16000, 3840)
     exact, half = (
         all_of(
-            LatentSyncEngine(options_for(weights, mode=mode, steps=1), Host(dtype=kind)).animate(
-                source, Faces(), sound, time
+            animated(
+                LatentSyncEngine(options_for(weights, mode=mode, steps=1), Host(dtype=kind)),
+                source,
+                Faces(),
+                sound,
+                time,
             )
         ).astype(int)
         for kind in (None, dtype)
@@ -453,10 +496,10 @@ def test_networks_in_half_precision(weights, mode, dtype):
 @pytest.mark.parametrize("mode", ["default", "reference"])
 def test_on_a_gpu(weights, mode, low_memory):
     source, sound, time = clip(20), noise(0.8), Timeline.of_frames(20, 25, 16000, 12800)
-    options = options_for(weights, mode=mode, low_memory=low_memory)
+    values = options_for(weights, mode=mode, low_memory=low_memory)
     cpu, gpu = (
-        all_of(LatentSyncEngine(options, Host(device=d)).animate(source, Faces(), sound, time))
-        for d in ("cpu", "cuda")
+        all_of(animated(LatentSyncEngine(values, Host(device=d)), source, Faces(), sound, time))
+        for d in (Device("cpu", "CPU"), Device("cuda", "GPU"))
     )
     assert np.abs(cpu.astype(int) - gpu).mean() < 1
 
@@ -464,10 +507,10 @@ def test_on_a_gpu(weights, mode, low_memory):
 # -- files --
 
 
-def run_with(options: Options, models=None):
+def run_with(values: dict, models=None):
     time = Timeline.of_frames(2, 25, 16000, 1000)
-    made = LatentSyncEngine(options, Host(models=models))
-    return all_of(made.animate(clip(2), Faces(), noise(1 / 16), time))
+    made = LatentSyncEngine(values, Host(models=models))
+    return all_of(animated(made, clip(2), Faces(), noise(1 / 16), time))
 
 
 def test_a_folder_of_weights(weights):
@@ -476,16 +519,15 @@ def test_a_folder_of_weights(weights):
 
 
 def test_the_models_folder(weights, tmp_path):
-    found = files.find(replace(options_for(weights), resolution=0), None)
-    assert found.resolution == 512
+    assert resolution_of(options_for(weights, resolution=0)) == 512
     write_unet(tmp_path / "latentsync" / "LatentSync-1.5" / "latentsync_unet.pt")
     write_whisper(tmp_path / "whisper" / "tiny.pt")
     write_vae(tmp_path / "vae" / "sd-vae-ft-mse" / "diffusion_pytorch_model.safetensors")
-    for options in (Options(), Options(weights=str(tmp_path / "latentsync"))):
-        found = files.find(options, tmp_path)
-        assert found.resolution == 256 and found.unet.parent.name == "LatentSync-1.5"
+    for values in (options(), options(weights=str(tmp_path / "latentsync"))):
+        assert resolution_of(values, tmp_path) == 256
+        assert files_of(values, tmp_path)[0].parent.name == "LatentSync-1.5"
     write_unet(tmp_path / "latentsync" / "LatentSync-1.6" / "latentsync_unet.pt")
-    assert files.find(Options(), tmp_path).resolution == 512
+    assert resolution_of(options(), tmp_path) == 512
 
 
 @pytest.mark.parametrize(
@@ -502,34 +544,34 @@ def test_the_models_folder(weights, tmp_path):
 )
 def test_the_version_is_known_by_its_folder(tmp_path, folder, resolution):
     path = tmp_path.joinpath(*folder.split("/")) / "latentsync_unet.pt"
-    assert files.known_resolution(path) == resolution
+    assert spec.known_resolution(path) == resolution
 
 
 def test_weights_of_one_version_in_the_size_of_the_other(tmp_path):
     folder = write_all(tmp_path / "LatentSync-1.5")
     with pytest.raises(WeightsError, match=r"1\.5, made for crops of 256 pixels, not 512"):
-        files.find(Options(weights=str(folder), resolution=512), None)
-    assert files.find(Options(weights=str(folder)), None).resolution == 256
+        resolution_of(options(weights=str(folder), resolution=512))
+    assert resolution_of(options(weights=str(folder))) == 256
     with pytest.raises(WeightsError, match="not possible"):
-        files.find(Options(weights=str(write_all(tmp_path / "x")), resolution=100), None)
+        resolution_of(options(weights=str(write_all(tmp_path / "x")), resolution=100))
 
 
 def test_missing_files_say_how_to_get_them(tmp_path):
     with pytest.raises(WeightsError, match=r"imgsync models fetch latentsync-1\.6") as caught:
-        run_with(Options(), tmp_path)
+        run_with(options(), tmp_path)
     assert str(tmp_path) in str(caught.value) and "https://" in str(caught.value)
     write_unet(tmp_path / "w" / "latentsync_unet.pt")
     with pytest.raises(WeightsError, match="imgsync models fetch whisper-tiny"):
-        run_with(Options(weights=str(tmp_path / "w")), tmp_path)
+        run_with(options(weights=str(tmp_path / "w")), tmp_path)
     write_whisper(tmp_path / "w" / "tiny.pt")
     with pytest.raises(WeightsError, match="imgsync models fetch sd-vae-ft-mse"):
-        run_with(Options(weights=str(tmp_path / "w")), tmp_path)
+        run_with(options(weights=str(tmp_path / "w")), tmp_path)
     for option in ("weights", "whisper", "vae"):
         words = {"weights": str(tmp_path / "w"), option: str(tmp_path / "nowhere")}
         with pytest.raises(WeightsError, match=rf"{option}: there is no"):
-            run_with(Options(**words), tmp_path)
+            run_with(options(**words), tmp_path)
     with pytest.raises(WeightsError, match=r"holds no latentsync_unet\.pt"):
-        run_with(Options(weights=str(tmp_path)), tmp_path / "else")
+        run_with(options(weights=str(tmp_path)), tmp_path / "else")
 
 
 def test_wrong_files(weights, tmp_path):
@@ -563,13 +605,13 @@ def test_files_that_do_not_fit_together(weights, tmp_path):
 
 def test_options_are_declared_and_checked():
     assert NAMES == ("built-in", "latentsync")
-    assert {o.name for o in OPTIONS} == set(Options.__dataclass_fields__)
     for option in OPTIONS:
-        assert option.default == getattr(Options(), option.name)
         assert option.checked(option.default) == option.default
-    assert options_of("built-in") == ()
+    assert {o.name for o in options_of("built-in")} == {"mouth", "head", "blink", "expression"}
     with pytest.raises(InputError, match="no option 'steps'"):
         engine("built-in", {"steps": 3})
+    with pytest.raises(InputError, match=r"head 3\.0 is out of range"):
+        engine("built-in", {"head": 3})
     with pytest.raises(InputError, match="steps 0 is out of range"):
         engine("latentsync", {"steps": 0})
     with pytest.raises(InputError, match="guidance 'much' is not a float"):
@@ -578,4 +620,4 @@ def test_options_are_declared_and_checked():
         engine("latentsync", {"mode": "best"})
     with pytest.raises(InputError, match="latentsync"):
         engine("nobody")
-    assert engine("latentsync", {"steps": "7"}).options.steps == 7
+    assert engine("latentsync", {"steps": "7"}).values["steps"] == 7

@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from imgsync_core.animation import Animation
 from imgsync_core.demo import demo_picture
-from imgsync_core.engines.latentsync import draw
+from imgsync_core.engines.latentsync import pipeline
+from imgsync_core.job import Animation, Job, prepare, render
 from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.sound import ArraySound, FileSound
 from imgsync_core.media.video import VideoFrames
-from imgsync_core.render import Job, render
 from imgsync_core.timeline import Timeline
+from imgsync_core.watcher import Watcher
 
 from .command import imgsync  # noqa: F401 - a fixture
 from .tiny_latentsync import write_all
@@ -142,8 +142,8 @@ def test_no_face_at_all(imgsync, things, tmp_path):  # noqa: F811
 
 def test_nothing_is_left_of_a_run_that_breaks(imgsync, things, tmp_path, monkeypatch):  # noqa: F811
     target = tmp_path / "out.mkv"
-    constant = draw.Drawer.constant
-    monkeypatch.setattr(draw.Drawer, "constant", lambda *a: constant(*a) * torch.nan)
+    constant = pipeline.Drawer.constant
+    monkeypatch.setattr(pipeline.Drawer, "constant", lambda *a: constant(*a) * torch.nan)
     ran = imgsync(*words(things, "clip.mkv", target))
     assert ran.code == 1 and "no numbers any more" in ran.err
     assert list(tmp_path.iterdir()) == []
@@ -156,7 +156,7 @@ def test_cancelling_a_render(things, tmp_path, monkeypatch):
         pass
 
     steps = []
-    denoised = draw.Drawer.denoised
+    denoised = pipeline.Drawer.denoised
 
     def counted(self, constant, heard, plan, on):
         def step(index):
@@ -169,12 +169,10 @@ def test_cancelling_a_render(things, tmp_path, monkeypatch):
         if len(steps) == 3:
             raise Stop
 
-    monkeypatch.setattr(draw.Drawer, "denoised", counted)
+    monkeypatch.setattr(pipeline.Drawer, "denoised", counted)
     options = {"weights": str(things / "weights"), "resolution": 64, "steps": 500}
-    job = Job(
-        things / "clip.mkv", things / "voice.mkv", preset("mkv-ffv1"),
-        animation=Animation("latentsync", options=options),
-    )  # fmt: skip
+    animation = Animation("latentsync", options=options)
+    ready = prepare(Job(things / "clip.mkv", things / "voice.mkv", animation=animation))
     with pytest.raises(Stop):
-        render(job, tmp_path / "out.mkv", check=check)
+        render(ready, tmp_path / "out.mkv", watcher=Watcher(check))
     assert len(steps) == 3 and list(tmp_path.iterdir()) == []

@@ -12,15 +12,22 @@ from scipy.signal import savgol_filter
 from imgsync_core.audio import whisper_features as speech
 from imgsync_core.audio import whisper_mel
 from imgsync_core.engines.latentsync import mask as masks
-from imgsync_core.engines.latentsync import windows
-from imgsync_core.engines.latentsync.align import Aligner, Geometry, corners, crops, inverse
-from imgsync_core.engines.latentsync.paste import Paste
-from imgsync_core.engines.latentsync.points import bridged, smoothed, three_points
-from imgsync_core.engines.latentsync.track import Track
+from imgsync_core.engines.latentsync.align import Aligner, Geometry, alignment_points
+from imgsync_core.engines.latentsync.published import PublishedTrack
+from imgsync_core.engines.runtime import batches as windows
+from imgsync_core.engines.runtime.crop import corners, crops, inverse, pixel_values
+from imgsync_core.engines.runtime.paste import Paste
+from imgsync_core.engines.runtime.track import CropTrack, bridged, smoothed
 from imgsync_core.face.geometry import average
 from imgsync_core.media.frames import ArrayFrames, Held, PingPong
 
 POINTS = np.array([(150.0, 120.0), (210.0, 118.0), (181.0, 150.0)])
+
+
+def track_of(points, source, geometry, *, published: bool):
+    aligner = Aligner(geometry, bias=published)
+    kind = PublishedTrack if published else CropTrack
+    return kind(points, source, geometry, aligner.matrices)
 
 
 def matrices_of(points: np.ndarray, geometry: Geometry) -> torch.Tensor:
@@ -74,10 +81,10 @@ def test_every_frame_leaves_once_and_in_order(full):
 # -- points --
 
 
-def test_the_three_points_of_an_average_face():
+def test_the_alignment_points_of_an_average_face():
     """Brows where they are; the nose below their middle, above the mouth; all turn together."""
     upright = average(np.array([[100.0, 100.0], [160.0, 100.0]]), "found")
-    left, right, nose = three_points(upright) + 0.5
+    left, right, nose = alignment_points(upright) + 0.5
     assert np.allclose(left, upright.brows[0]) and np.allclose(right, upright.brows[1])
     assert nose[0] == pytest.approx(130)
     down = (nose[1] - 100) / upright.iod
@@ -85,7 +92,7 @@ def test_the_three_points_of_an_average_face():
     angle = np.radians(25)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = average(upright.eyes @ turn.T, "found")
-    assert np.allclose(three_points(turned) + 0.5, (three_points(upright) + 0.5) @ turn.T)
+    assert np.allclose(alignment_points(turned) + 0.5, (alignment_points(upright) + 0.5) @ turn.T)
 
 
 def test_smoothing_is_a_weighted_local_parabola():
@@ -147,7 +154,7 @@ def test_the_published_track_is_the_running_bias():
     rng = np.random.default_rng(0)
     points = POINTS + rng.normal(0, 3, (20, 3, 2))
     geometry = Geometry(64)
-    track = Track(Asked(points), still_frames(20), geometry, published=True)
+    track = track_of(Asked(points), still_frames(20), geometry, published=True)
     backwards = [track.matrix(i) for i in reversed(range(20))][::-1]
     expected = Aligner(geometry, bias=True).matrices(torch.from_numpy(np.rint(points)).float())
     assert torch.allclose(torch.stack(backwards), expected, atol=1e-4)
@@ -157,7 +164,7 @@ def test_frames_that_show_the_same_are_looked_at_once():
     asked = Asked(POINTS + np.arange(10.0)[:, None, None])
     clip = still_frames(10)
     longer = PingPong(clip, 60)
-    track = Track(lambda i: asked(longer.shown(i)), longer, Geometry(64), published=True)
+    track = track_of(lambda i: asked(longer.shown(i)), longer, Geometry(64), published=True)
     there = [track.matrix(i) for i in range(60)]
     assert asked.asked == list(range(10))
     assert torch.equal(there[9 + 4], there[9 - 4]) and torch.equal(there[18 + 3], there[3])
@@ -166,7 +173,7 @@ def test_frames_that_show_the_same_are_looked_at_once():
 def test_a_held_frame_is_looked_at_once():
     asked = Asked(np.repeat(POINTS[None], 3, 0))
     held = Held(still_frames(3), 500)
-    track = Track(lambda i: asked(held.shown(i)), held, Geometry(64), published=False)
+    track = track_of(lambda i: asked(held.shown(i)), held, Geometry(64), published=False)
     assert track.matrix(499) is not None and len(asked.asked) == 3
 
 
@@ -176,7 +183,7 @@ def test_the_default_track_trembles_less_and_does_not_lag(fps):
     path = POINTS + np.stack([20 * np.sin(2 * t), 5 * t], 1)[:, None]
     noisy = path + np.random.default_rng(0).normal(0, 0.8, path.shape)
     geometry = Geometry(256)
-    track = Track(Asked(noisy), still_frames(len(t), fps), geometry, published=False)
+    track = track_of(Asked(noisy), still_frames(len(t), fps), geometry, published=False)
     made = torch.stack([track.matrix(i) for i in range(len(t))])
     exact, raw = matrices_of(path, geometry), matrices_of(noisy, geometry)
 
@@ -191,13 +198,13 @@ def test_the_default_track_trembles_less_and_does_not_lag(fps):
 
 def test_a_face_that_leaves_the_frame_is_left_alone():
     points = np.stack([POINTS + np.array([dx, 0]) for dx in (0, 60, 150, 300)])
-    track = Track(Asked(points), still_frames(4), Geometry(64), published=True)
+    track = track_of(Asked(points), still_frames(4), Geometry(64), published=True)
     assert [track.matrix(i) is not None for i in range(4)] == [True, True, False, False]
 
 
 def test_points_in_one_place_are_no_face():
     points = np.zeros((2, 3, 2)) + 50
-    track = Track(Asked(points), still_frames(2), Geometry(64), published=False)
+    track = track_of(Asked(points), still_frames(2), Geometry(64), published=False)
     assert track.matrix(0) is None
 
 
@@ -244,7 +251,7 @@ def test_outside_the_feather_every_pixel_is_the_sources_own(resolution):
     frames, points = scene()
     geometry = Geometry(resolution)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(frames, matrices, geometry))
+    original = pixel_values(crops(frames, matrices, geometry))
     noise = torch.randn(original.shape, generator=torch.Generator().manual_seed(0))
     before = frames.copy()
     out = Paste(geometry, masks.fixed_mask(resolution)).paste(frames, noise, original, matrices)
@@ -261,7 +268,7 @@ def test_pasting_what_was_cut_out_changes_little(resolution):
     frames, points = scene()
     geometry = Geometry(resolution)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(frames, matrices, geometry))
+    original = pixel_values(crops(frames, matrices, geometry))
     out = Paste(geometry, masks.fixed_mask(resolution)).paste(frames, original, original, matrices)
     assert np.abs(out.astype(int) - frames).mean() < 0.2
     assert np.percentile(np.abs(out.astype(int) - frames), 99.9) <= 3
@@ -272,7 +279,7 @@ def test_a_tint_is_matched():
     frames, points = scene()
     geometry = Geometry(256)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(frames, matrices, geometry))
+    original = pixel_values(crops(frames, matrices, geometry))
     tinted = original + torch.tensor([0.1, -0.06, -0.05]).view(1, 3, 1, 1)
     paste = Paste(geometry, masks.fixed_mask(256))
     plain = paste.paste(frames, original, original, matrices).astype(int)
@@ -285,7 +292,7 @@ def test_alpha_stays():
     rgba = np.concatenate([frames, np.full((*frames.shape[:3], 1), 77, np.uint8)], -1)
     geometry = Geometry(64)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(rgba, matrices, geometry))
+    original = pixel_values(crops(rgba, matrices, geometry))
     paste = Paste(geometry, masks.fixed_mask(64))
     out = paste.paste(rgba, -original, original, matrices)
     assert (out[..., 3] == 77).all()
@@ -297,7 +304,7 @@ def test_a_face_half_outside_is_pasted_where_it_is_seen():
     points = (POINTS - [170, 60])[None]
     geometry = Geometry(64)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(frames, matrices, geometry))
+    original = pixel_values(crops(frames, matrices, geometry))
     out = Paste(geometry, masks.fixed_mask(64)).paste(frames, -original, original, matrices)
     changed = (out != frames).any(-1)[0]
     assert changed.any() and not (changed & ~may_change(matrices[0], geometry, (320, 240))).any()
@@ -307,10 +314,10 @@ def test_many_large_faces_go_in_parts(monkeypatch):
     frames, points = scene(n=5)
     geometry = Geometry(64)
     matrices = matrices_of(points, geometry)
-    original = masks.pixel_values(crops(frames, matrices, geometry))
+    original = pixel_values(crops(frames, matrices, geometry))
     paste = Paste(geometry, masks.fixed_mask(64))
     whole = paste.paste(frames, -original, original, matrices)
-    monkeypatch.setattr("imgsync_core.engines.latentsync.paste.PIXELS", 1)
+    monkeypatch.setattr("imgsync_core.engines.runtime.paste.PIXELS", 1)
     assert np.array_equal(paste.paste(frames, -original, original, matrices), whole)
 
 

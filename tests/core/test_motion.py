@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsync_core.errors import PictureError
-from imgsync_core.media.motion import MOVES, WHOLE, PanZoom, ease, parse_rect
+from imgsync_core.media import motion
+from imgsync_core.media.frames import StillFrames
+from imgsync_core.media.motion import MOVES, WHOLE, ease, parse_rect
 from imgsync_core.media.picture import Picture
 
 WIDTH, HEIGHT = 160, 120
@@ -21,6 +23,11 @@ def noise(channels: int = 3) -> np.ndarray:
 
 def picture_of(pixels: np.ndarray) -> Picture:
     return Picture(pixels[..., :3], pixels[..., 3] if pixels.shape[-1] == 4 else None)
+
+
+def PanZoom(picture: Picture, *how, **options) -> motion.PanZoom:
+    """Over one picture."""
+    return motion.PanZoom(StillFrames(picture), *how, **options)
 
 
 def blob(x: float, y: float, sigma: float = 6) -> Picture:

@@ -15,6 +15,7 @@ from imgsync_core.media.frames import ArrayFrames, FrameSource, Held, Looped
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.sound import ArraySound, Sound
 from imgsync_core.timeline import Timeline
+from imgsync_core.watcher import Watcher
 
 from .making import FPS, PRESET_NAMES, PRESETS, clip, mux, noise, still
 
@@ -68,7 +69,7 @@ def sources() -> dict[str, FrameSource]:
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, Stop])
 @pytest.mark.parametrize("at", [1, 30, N])
-@pytest.mark.parametrize("what", ["check", "on_progress"])
+@pytest.mark.parametrize("what", ["check", "progress"])
 @pytest.mark.parametrize("kind", sources())
 def test_cancelling_leaves_nothing(kind, what, at, error, tmp_path):
     thrown, count = error("enough"), 0
@@ -80,7 +81,7 @@ def test_cancelling_leaves_nothing(kind, what, at, error, tmp_path):
             raise thrown
 
     with pytest.raises(error) as caught:
-        mux(tmp_path / "a.mp4", sources()[kind], sound=SOUND, **{what: call})
+        mux(tmp_path / "a.mp4", sources()[kind], sound=SOUND, watcher=Watcher(**{what: call}))
     assert caught.value is thrown
     assert not list(tmp_path.iterdir())
 
@@ -95,7 +96,7 @@ def test_cancelling_leaves_nothing_in_any_preset(preset, tmp_path):
 
     with pytest.raises(Stop):
         path = tmp_path / f"a{PRESETS[preset].extension}"
-        mux(path, sources()["clip"], preset, sound=SOUND, check=stop)
+        mux(path, sources()["clip"], preset, sound=SOUND, watcher=Watcher(stop))
     assert not list(tmp_path.iterdir())
 
 
@@ -109,7 +110,14 @@ def test_an_existing_file_survives_an_overwriting_that_is_cancelled(preset, tmp_
             raise Stop
 
     with pytest.raises(Stop):
-        mux(path, sources()["loop"], preset, sound=SOUND, overwrite=True, on_progress=stop)
+        mux(
+            path,
+            sources()["loop"],
+            preset,
+            sound=SOUND,
+            overwrite=True,
+            watcher=Watcher(progress=stop),
+        )
     assert path.read_bytes() == b"precious"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -122,7 +130,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
             path.write_bytes(b"precious")
 
     with pytest.raises(OutputError, match="exists already"):
-        mux(path, sources()["loop"], sound=SOUND, on_progress=appear)
+        mux(path, sources()["loop"], sound=SOUND, watcher=Watcher(progress=appear))
     assert path.read_bytes() == b"precious"
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
@@ -142,8 +150,7 @@ def test_progress_counts_up_to_all_and_can_cancel_at_every_frame(preset, kind, t
         sources()[kind],
         preset,
         sound=SOUND,
-        check=check,
-        on_progress=lambda done, total: told.append((done, total)),
+        watcher=Watcher(check, lambda done, total: told.append((done, total))),
     )
     assert [done for done, _ in told] == list(range(1, N + 1))
     assert {total for _, total in told} == {N}

@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from imgsync_core.job import Job, SoundEdit, prepare, render
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.extend import HOLD
 from imgsync_core.media.sound import FileSound
-from imgsync_core.render import Job, SoundEdit, render
 
 from .judge import (
     JUDGED,
@@ -189,8 +189,8 @@ def test_a_longer_picture_pads_the_copied_sound(made, tmp_path):
     path = tmp_path / "out.mp4"
     source = tmp_path / "a.png"
     run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", 1, source)
-    job = Job(source, made("a.m4a", "aac"), PRESETS["mp4-h264"], seconds=3, extension=HOLD)
-    report = render(job, path)
+    job = Job(source, made("a.m4a", "aac"), seconds=3, extension=HOLD)
+    report = render(prepare(job), path)
     told = facts(path)
     assert int(stream(told, "video")["nb_frames"]) == 75
     assert milliseconds(told["format"]["duration"], 3) < 1

@@ -9,90 +9,136 @@ import numpy as np
 import pytest
 
 from imgsync_core import machine as machines
-from imgsync_core.animation import Animation, animated, decided
+from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture, demo_speech
-from imgsync_core.engines import choice
-from imgsync_core.engines.base import Engine, EngineSpec, Host, Memory
-from imgsync_core.engines.built_in.engine import BuiltInEngine
-from imgsync_core.engines.hold import HoldEngine
-from imgsync_core.engines.pace import Timed
-from imgsync_core.engines.registry import engine
-from imgsync_core.errors import FaceError, MemoryLimitError, OutputError, WeightsError
+from imgsync_core.engines import built_in, extend
+from imgsync_core.engines.base import Cost, EngineSpec, Host, Need
+from imgsync_core.engines.registry import spec_of
+from imgsync_core.errors import FaceError, InputError, MemoryLimitError, OutputError, WeightsError
+from imgsync_core.face.wanted import WantedFace
+from imgsync_core.job import Animation, Job, prepare, render
 from imgsync_core.machine import Device, Machine
 from imgsync_core.media.encoding import PRESETS
+from imgsync_core.media.extend import Extension
 from imgsync_core.media.frames import ArrayFrames, FrameSource, StillFrames
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound, trim
 from imgsync_core.models.published import named
-from imgsync_core.preflight import forecast, glimpses
-from imgsync_core.render import Job, render
+from imgsync_core.plan import choice
+from imgsync_core.plan.forecast import forecast, preview_frames
+from imgsync_core.plan.rate import Timed
 from imgsync_core.timeline import Timeline
+from imgsync_core.watcher import Watcher
 
 from . import tiny_latentsync
 from .making import mux
-from .test_preview import Slow
 
 GB = 10**9
 CPU = Device("cpu", "4 cores", 16 * GB, 8 * GB)
-GPU = Device("cuda", "Big card", 24 * GB, 20 * GB)
+GPU = Device("cuda", "Big card", 24 * GB, 20 * GB, 0)
 LAPTOP = Machine(4, 16 * GB, 8 * GB, (CPU,))
 DESKTOP = replace(LAPTOP, devices=(CPU, GPU))
 SIZE = (512, 512)
 
 
-class Neural(Engine):
-    """An engine of the kind that needs weights and a graphics card, and makes windows of 16."""
-
-    spec = EngineSpec(
-        "neural", "Neural thing", "MIT", needs=("a.pt", "b.pt"), devices=("cuda",), window=16,
-        memory=Memory(fixed=2 * GB), device_memory=Memory(fixed=6 * GB, per_pixel=1000),
-    )  # fmt: skip
-
-    def __init__(self, *lacks):
-        self.lacks = lacks
-
-    def missing(self):
-        return self.lacks
-
-    def animate(self, source, faces, sound, timeline, *, seed, strength):
-        return Slow()
+# An engine of the kind that needs weights and a graphics card, and makes windows of 16.
+NEURAL = EngineSpec(
+    "neural", "Neural thing", "MIT", draws="lips", devices=("cuda",),
+    needs=(
+        Need("Its weights are", ("latentsync-1.6", "latentsync-1.5"), ("a.pt",), "weights"),
+        Need("Its autoencoder is", ("sd-vae-ft-mse",), ("b.pt",)),
+    ),
+    options=spec_of("latentsync").options,
+    cost=lambda values, size, n: Cost(2 * GB, 6 * GB + 1000 * size[0] * size[1]),
+    windows=lambda values, n: -(-n // 16),
+)  # fmt: skip
 
 
-class Forgetful(Neural):
-    missing = Engine.missing
+def with_files(folder, *names) -> Host:
+    for name in names:
+        named(name).path(folder).parent.mkdir(parents=True, exist_ok=True)
+        named(name).path(folder).touch()
+    return Host(device=GPU, models=folder)
 
 
-def choose(engines, machine, **more):
-    every = [*engines, BuiltInEngine(), HoldEngine()]
-    return choice.choose(machine, SIZE, 250, engines=every, **more)
+@pytest.fixture
+def lent(tmp_path):
+    return with_files(tmp_path, "latentsync-1.6", "sd-vae-ft-mse")
+
+
+def choose(specs, machine, host, **more):
+    every = [*specs, built_in.SPEC, extend.SPEC]
+    return choice.choose(machine, SIZE, 250, host=host, specs=every, **more)
 
 
 @pytest.mark.parametrize(
-    ("engine", "machine", "chosen", "words"),
+    ("machine", "chosen", "words"),
     [
-        (Neural(), DESKTOP, "neural", "Big card"),
-        (Neural("b.pt"), DESKTOP, "built-in", "neural lacks its weights (b.pt)"),
-        (Neural(), LAPTOP, "built-in", "needs a CUDA device with 6.3 GB"),
-        (Neural(), replace(LAPTOP, devices=(CPU, replace(GPU, free=4 * GB))), "built-in", "6.3 GB"),
-        (Neural(), replace(DESKTOP, free=GB), "built-in", "2.0 GB of memory, 1.0 GB are free"),
-        (Neural(), replace(DESKTOP, free=0), "neural", "Big card"),  # 0 = not known
-        (Forgetful(), DESKTOP, "built-in", "a.pt, b.pt"),  # it never says where it looks
+        (DESKTOP, "neural", "Big card"),
+        (LAPTOP, "built-in", "needs a CUDA device with 6.3 GB"),
+        (replace(LAPTOP, devices=(CPU, replace(GPU, free=4 * GB))), "built-in", "6.3 GB"),
+        (replace(DESKTOP, free=GB), "built-in", "2.0 GB of memory, 1.0 GB are free"),
+        (replace(DESKTOP, free=0), "neural", "Big card"),  # 0 = not known
     ],
 )
-def test_auto_takes_what_can_run(engine, machine, chosen, words):
-    taken = choose([engine], machine)
+def test_auto_takes_what_can_run(machine, chosen, words, lent):
+    host = lent if len(machine.devices) > 1 else replace(lent, device=CPU)
+    taken = choose([NEURAL], machine, host)
     assert taken.engine == chosen and words in taken.reason
 
 
-def test_auto_extends_where_there_is_no_face():
-    taken = choose([Neural()], DESKTOP, face=False)
+def test_auto_says_which_weights_are_missing(tmp_path):
+    taken = choose([NEURAL], DESKTOP, with_files(tmp_path, "latentsync-1.5"))
+    assert taken.engine == "built-in" and "neural lacks its weights (sd-vae-ft-mse)" in taken.reason
+    taken = choose([NEURAL], DESKTOP, with_files(tmp_path / "none"))
+    assert "neural lacks its weights (latentsync-1.6, sd-vae-ft-mse)" in taken.reason
+
+
+def test_auto_extends_where_there_is_no_face(lent):
+    taken = choose([NEURAL], DESKTOP, lent, face=False)
     assert taken == choice.Choice("extend", "no face was found to move")
 
 
 def test_auto_without_anything_else_takes_the_built_in_engine():
-    engines = [BuiltInEngine(), HoldEngine()]
-    taken = choice.choose(LAPTOP, SIZE, 250, engines=engines)
+    taken = choose([], LAPTOP, Host())
     assert taken.engine == "built-in" and taken.reason == "no better engine is installed"
+
+
+BOTH = ("latentsync-1.6", "latentsync-1.5", "whisper-tiny", "sd-vae-ft-mse")
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "files", "chosen", "weights"),
+    [
+        (24, BOTH, "latentsync", "LatentSync-1.6"),
+        (12, BOTH, "latentsync", "LatentSync-1.5"),  # 1.6 needs 18 GB
+        (12, (BOTH[0], *BOTH[2:]), "built-in", None),
+        (6, BOTH, "built-in", None),
+    ],
+)
+def test_auto_counts_what_the_weights_at_hand_need(tmp_path, gigabytes, files, chosen, weights):
+    card = Device("cuda", "Card", gigabytes * GB, gigabytes * GB, 0)
+    machine = Machine(8, 64 * GB, 60 * GB, (CPU, card))
+    host = replace(with_files(tmp_path, *files), device=card)
+    taken = choice.choose(machine, SIZE, 250, host=host)
+    assert taken.engine == chosen
+    if weights:
+        assert weights in taken.options["weights"]
+        drawn = Timed(Counted(), "never drawn", True)
+        values = {**{o.name: o.default for o in spec_of(chosen).options}, **taken.options}
+        forecast(spec_of(chosen), values, drawn, machine, host).check(machine)
+
+
+def test_the_emptiest_card_is_of_no_use_to_a_job_on_another(lent):
+    """Two cards: the job runs on the full one, because its host says so."""
+    full, empty = replace(GPU, free=1 * GB), replace(GPU, name="Other", index=1)
+    machine = replace(LAPTOP, devices=(CPU, full, empty))
+    assert choose([NEURAL], machine, lent).engine == "built-in"
+    taken = choose([NEURAL], machine, replace(lent, device=Device("cuda", "?", index=1)))
+    assert taken.engine == "neural" and "Other is fit" in taken.reason
+    found = forecast(NEURAL, {}, never_drawn(), machine, lent)
+    with pytest.raises(MemoryLimitError, match=r"needs 6\.3 GB on Big card, and 1\.0 GB are free"):
+        found.check(machine)
 
 
 # -- what is expected --
@@ -105,42 +151,50 @@ def talk():
     return source, sound, Timeline.of_sound(sound.n_samples, sound.rate, 25)
 
 
-def drawn(talk, **more):
-    source, sound, time = talk
-    how, _ = decided(source, Animation(**more), time.n_frames, LAPTOP)
-    return animated(source, how, sound, time)
+def prepared(talk, **more):
+    return prepare(Job(talk[0], talk[1], animation=Animation(**more)), machine=LAPTOP)
 
 
 def test_the_forecast_of_the_built_in_engine_is_measured(talk, monkeypatch):
-    monkeypatch.setattr("imgsync_core.engines.pace._measured", {})
-    frames = drawn(talk)
-    before = forecast(BuiltInEngine(), frames, LAPTOP)
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    monkeypatch.setattr("imgsync_core.plan.forecast.PREVIEW_SECONDS", 60)
+    quiet = Timed(prepared(talk).frames.source, "quiet", True)
+    before = forecast(built_in.SPEC, {}, quiet, LAPTOP, Host())
     assert before.seconds is None and "not measured" in before.sentence()
-    shown = list(glimpses(BuiltInEngine(), frames, talk[1], seconds=60))
-    assert len(shown) == 8
-    times = []
+    times, frames = [], prepared(talk).frames
     for i in range(30, 50):
         begin = time.perf_counter()
         frames.read(i, i + 1)
         times.append(time.perf_counter() - begin)
-    after = forecast(BuiltInEngine(), frames, LAPTOP, "because")
+    after = forecast(built_in.SPEC, {}, frames, LAPTOP, Host(), "because")
     assert after.frames == 100 and after.windows == 100 and after.missing == ()
     assert after.seconds == pytest.approx(100 * np.mean(times), rel=0.9)
     assert after.sentence().startswith("Built-in animator (because): 100 frames of 192x192, ")
     # the next job of the kind knows at once, another size does not
-    assert forecast(BuiltInEngine(), drawn(talk), LAPTOP).seconds == after.seconds
-    larger = (StillFrames(Picture(demo_picture(256))), *talk[1:])
-    assert forecast(BuiltInEngine(), drawn(larger), LAPTOP).seconds is None
+    assert prepared(talk).forecast.seconds is not None
+    larger = StillFrames(Picture(demo_picture(256)))
+    other = Timed(larger, ("built-in", "cpu", larger.size, True, False, ()), True)
+    assert forecast(built_in.SPEC, {}, other, LAPTOP, Host()).seconds is None
 
 
-def test_glimpses_show_speech_and_take_little_time(talk):
-    picture = talk[0].read(0, 1)[0]
-    shown = list(glimpses(BuiltInEngine(), drawn(talk), talk[1], seconds=60))
+def test_previews_show_speech_and_take_little_time(talk):
+    picture, shown = talk[0].read(0, 1)[0], []
+    job = Job(talk[0], talk[1], animation=Animation())
+    ready = prepare(job, machine=LAPTOP, watcher=Watcher(frame=shown.append))
+    assert shown, "whoever prepares sees some frames"
+    shown = list(preview_frames(built_in.SPEC, ready.frames, talk[1], seconds=60))
+    assert len(shown) == 8
     moved = [np.abs(frame.astype(int) - picture).max() > 30 for frame in shown]
     assert sum(moved) >= 6  # the first second is silent
     began = time.perf_counter()
-    assert len(list(glimpses(BuiltInEngine(), drawn(talk), talk[1], seconds=0))) == 1
+    assert len(list(preview_frames(built_in.SPEC, ready.frames, talk[1], seconds=0))) == 1
     assert time.perf_counter() - began < 5
+
+
+def never_drawn(size=SIZE):
+    source = Counted()
+    source.size = size
+    return Timed(source, "never drawn", True)
 
 
 class Counted(FrameSource):
@@ -161,46 +215,44 @@ class Counted(FrameSource):
     [(0, True, range(0, 48, 6)), (1, True, range(25, 73, 6)), (3.9, True, range(97, 100, 6)),
      (1, False, range(8)), (4, True, range(0, 48, 6))],
 )  # fmt: skip
-def test_glimpses_begin_where_speech_begins(silence, still, indices):
+def test_previews_begin_where_speech_begins(silence, still, indices):
     wave = np.zeros((1, 64000), np.float32)
     wave[:, int(16000 * silence) :] = 0.3
     source = Counted()
     frames = Timed(source, "test", still)
-    list(glimpses(BuiltInEngine(), frames, ArraySound(wave, 16000), seconds=60))
+    list(preview_frames(built_in.SPEC, frames, ArraySound(wave, 16000), seconds=60))
     assert source.reads == [(i, i + 1) for i in indices]
 
 
 def test_engines_that_are_slow_draw_nothing_in_advance():
     source = Counted()
     sound = ArraySound(np.ones((1, 16000), np.float32), 16000)
-    assert list(glimpses(Neural(), Timed(source, "test", True), sound)) == []
+    assert list(preview_frames(NEURAL, Timed(source, "test", True), sound)) == []
     assert not source.reads
 
 
-def test_windows_device_and_missing_weights_are_told():
-    frames = Timed(Counted(), "never drawn", True)
-    frames.size = SIZE
-    found = forecast(Neural("b.pt"), frames, DESKTOP)
-    assert found.windows == 7 and found.device is GPU and found.seconds is None
+def test_windows_device_and_missing_weights_are_told(tmp_path):
+    host = with_files(tmp_path, "latentsync-1.5")
+    found = forecast(NEURAL, {}, never_drawn(), DESKTOP, host)
+    assert found.windows == 7 and found.device == GPU and found.seconds is None
     assert found.device_memory == 6 * GB + 512 * 512 * 1000
-    assert "in 7 windows" in found.sentence() and "missing: b.pt" in found.sentence()
+    assert "in 7 windows" in found.sentence() and "missing: sd-vae-ft-mse" in found.sentence()
     assert "6.3 GB on Big card" in found.sentence()
-    with pytest.raises(WeightsError, match=r"lacks its weights: b\.pt"):
+    with pytest.raises(WeightsError, match=r"lacks its weights: sd-vae-ft-mse"):
         found.check(DESKTOP)
-    assert forecast(Neural("b.pt"), frames, LAPTOP).device is CPU  # slow, but asked for
+    slow = forecast(NEURAL, {}, never_drawn(), LAPTOP, Host(models=tmp_path))
+    assert slow.device is CPU and slow.device_memory == 0  # slow, but asked for
 
 
 def test_too_little_memory_stops_the_job():
-    huge = Timed(Counted(), "never drawn", True)
-    huge.size = (30000, 30000)
-    found = forecast(BuiltInEngine(), huge, LAPTOP)
+    found = forecast(built_in.SPEC, {}, never_drawn((30000, 30000)), LAPTOP, Host())
     with pytest.raises(MemoryLimitError, match="are free"):
         found.check(LAPTOP)
     found.check(replace(LAPTOP, free=0))  # not known
 
 
 def test_the_pace_leaves_out_what_is_done_once(monkeypatch):
-    monkeypatch.setattr("imgsync_core.engines.pace._measured", {})
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
 
@@ -221,26 +273,82 @@ def test_the_pace_leaves_out_what_is_done_once(monkeypatch):
 NOISE = np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8)
 
 
-def test_without_a_face_auto_holds_the_picture(talk, tmp_path):
-    told = []
-    job = Job(Picture(NOISE), talk[1], PRESETS["mkv-ffv1"], animation=Animation("auto"))
-    report = render(job, tmp_path / "a.mkv", on_forecast=told.append)
+@pytest.mark.parametrize("who", [None, WantedFace(faceless="Nobody is there.")])
+def test_without_a_face_auto_holds_the_picture(talk, tmp_path, who):
+    """Also where somebody else has looked already and found none."""
+    job = Job(Picture(NOISE), talk[1], animation=Animation("auto", who))
+    ready = prepare(job)
+    assert ready.forecast.engine == "extend" and ready.reason == "no face was found to move"
+    assert ready.frames.period == 1 and (ready.frames.read(50, 51) == NOISE).all()
+    report = render(ready, tmp_path / "a.mkv", PRESETS["mkv-ffv1"])
     assert report.info.picture.frames == 100
-    assert told[0].engine == "extend" and told[0].reason == "no face was found to move"
-    frames = animated(StillFrames(Picture(NOISE)), Animation("auto"), *talk[1:])
-    assert frames.n_frames == 100 and frames.period == 1 and (frames.read(50, 51) == NOISE).all()
 
 
-@pytest.mark.parametrize("more", [{}, {"index": 1}, {"point": (3.0, 4.0)}])
-def test_who_asks_for_an_engine_or_a_face_gets_it_or_an_error(more):
-    engine = "auto" if more else "built-in"
+@pytest.mark.parametrize(
+    "who", [WantedFace(), WantedFace(index=1), WantedFace(point=(3.0, 4.0)),
+            WantedFace(faceless="Nobody is there.")],
+)  # fmt: skip
+def test_who_asks_for_an_engine_or_a_face_gets_it_or_an_error(talk, who):
+    engine = "auto" if who.is_certain else "built-in"
     with pytest.raises(FaceError):
-        decided(StillFrames(Picture(NOISE)), Animation(engine, **more), 100, LAPTOP)
+        prepare(Job(Picture(NOISE), talk[1], animation=Animation(engine, who)), machine=LAPTOP)
 
 
 def test_auto_speaks_where_there_is_a_face(talk):
-    how, reason = decided(talk[0], Animation("auto"), 100, LAPTOP)
-    assert how.engine == "built-in" and how.face is not None and reason
+    ready = prepared(talk, engine="auto")
+    assert ready.forecast.engine == "built-in" and ready.face is not None and ready.reason
+
+
+# -- one way in --
+
+
+def test_an_engine_is_made_once_and_the_voice_heard_once(talk, monkeypatch):
+    from imgsync_core.audio import speech
+    from imgsync_core.engines.built_in.chart import draw_curves
+    from imgsync_core.engines.built_in.engine import BuiltInEngine
+
+    made, heard, curves = [], [], speech.curves
+    init = BuiltInEngine.__init__
+    monkeypatch.setattr(BuiltInEngine, "__init__", lambda self, s: made.append(s) or init(self, s))
+    monkeypatch.setattr(speech, "curves", lambda *a: heard.append(1) or curves(*a))
+    ready = prepared(talk, engine="auto")
+    ready.frames.read(0, 2)
+    draw_curves(ready.speech, ready.timeline, 0)
+    assert len(made) == 1 and len(heard) == 1
+
+
+def test_hearing_a_long_sound_can_be_cancelled(talk):
+    class Stop(Exception):
+        pass
+
+    def stop():
+        raise Stop
+
+    with pytest.raises(Stop):
+        Speech(talk[1]).table(stop)
+    with pytest.raises(Stop):
+        prepare(Job(talk[0], talk[1], animation=Animation()), watcher=Watcher(stop))
+
+
+def test_a_camera_moves_over_a_face_that_speaks(talk):
+    """pan-zoom and animate together: the view of each frame of the one without it."""
+    job = Job(talk[0], talk[1], animation=Animation(seed=3))
+    plain = prepare(job, machine=LAPTOP).frames
+    start, end = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5)
+    moving = prepare(
+        replace(job, extension=Extension("pan-zoom", 0, start, end, False)), machine=LAPTOP
+    ).frames
+    assert moving.n_frames == plain.n_frames == 100 and moving.size == plain.size
+    for i in (0, 99):
+        frame = plain.read(i, i + 1)[0]
+        half = frame[:96, :96] if i == 0 else frame[96:, 96:]
+        seen = moving.read(i, i + 1)[0][::2, ::2].astype(int)
+        assert np.abs(seen - half).mean() < 6
+
+
+def test_lively_is_for_engines_that_draw_lips(talk):
+    with pytest.raises(InputError, match="only lips"):
+        prepared(talk, lively={})
 
 
 # -- room --
@@ -268,7 +376,7 @@ def test_a_real_video_is_not_refused(preset, tmp_path, monkeypatch):
     source = StillFrames(Picture(demo_picture(256)))
     sound = ArraySound(demo_speech(1.0, 16000), 16000)
     timeline = Timeline.of_sound(16000, 16000, 25)
-    frames = animated(source, Animation(), sound, timeline)
+    frames = prepare(Job(source, sound, animation=Animation())).frames
     path = tmp_path / f"a{PRESETS[preset].extension}"
     mux(path, frames, preset)
     assert likely_bytes(PRESETS[preset], frames.size, replace(timeline, n_samples=0)) <= (
@@ -301,6 +409,27 @@ def test_memory_is_that_of_the_container(tmp_path):
     assert machines.main_memory(proc, groups) == (5000, 4000)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_pages_of_files_that_were_read_are_free(tmp_path, version):
+    """The kernel counts them as used by the container, and gives them up when memory is wanted."""
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    proc.mkdir(), (groups / "memory").mkdir(parents=True)
+    (proc / "meminfo").write_text("MemTotal:  16000000 kB\nMemAvailable: 9000000 kB\n")
+    if version == 2:
+        (groups / "memory.max").write_text("8000000\n")
+        (groups / "memory.current").write_text("7900000\n")
+        details = "anon 900000\nfile 7000000\ninactive_file 6000000\nslab_reclaimable 500000\n"
+        (groups / "memory.stat").write_text(details)
+        free = 8000000 - 7900000 + 6500000
+    else:
+        (groups / "memory/memory.limit_in_bytes").write_text("8000000\n")
+        (groups / "memory/memory.usage_in_bytes").write_text("7900000\n")
+        details = "cache 7000000\ninactive_file 10\ntotal_inactive_file 6000000\n"
+        (groups / "memory/memory.stat").write_text(details)
+        free = 8000000 - 7900000 + 6000000
+    assert machines.main_memory(proc, groups) == (8000000, free)
+
+
 def test_memory_without_proc_is_what_the_system_says(tmp_path):
     total, free = machines.main_memory(tmp_path, tmp_path)
     assert total == free == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -317,34 +446,22 @@ def tiny(tmp_path_factory):
 
 def test_the_steps_of_latentsync_arrive(talk, tiny, tmp_path):
     options = {"weights": str(tiny), "steps": 4, "resolution": 64, "guidance": 1.0}
-    how = Animation("latentsync", options=options)
     sound = trim(talk[1], 1, Fraction(32, 25))
-    timeline = Timeline.of_sound(sound.n_samples, sound.rate, 25)
-    frames = animated(talk[0], how, sound, timeline)
+    job = Job(talk[0], sound, animation=Animation("latentsync", options=options))
+    ready = prepare(job, machine=LAPTOP)
     told, shown = [], []
-    mux(
-        tmp_path / "a.mp4", frames,
-        on_progress=lambda done, _: told.append(done),
-        on_frame=lambda frame: shown.append(np.array(frame)),
-    )  # fmt: skip
+    watcher = Watcher(
+        progress=lambda done, _: told.append(done),
+        frame=lambda frame: shown.append(np.array(frame)),
+    )
+    mux(tmp_path / "a.mp4", ready.frames, watcher=watcher)
     assert told[:5] == [4, 8, 12, 16, 20] and told[-1] == 32 and told == sorted(told)
     assert len(shown) == 2 + 32 and any((shown[0] == frame).all() for frame in shown[1:])
-    found = forecast(how.made(), frames, LAPTOP)
-    assert found.windows == 2 and found.missing == ()
+    assert ready.forecast.windows == 2 and ready.forecast.missing == ()
 
 
-def test_cancelling_reaches_the_engine():
-    source = Counted()
-    source.cancel = lambda: source.reads.append("cancelled")
-    Timed(source, "test", True).cancel()
-    assert source.reads == ["cancelled"]
-
-
-@pytest.mark.parametrize(("device", "chosen"), [("cuda:0", "latentsync"), ("cpu", "built-in")])
+@pytest.mark.parametrize(("device", "chosen"), [(GPU, "latentsync"), (CPU, "built-in")])
 def test_auto_keeps_to_the_device_of_its_host(talk, tmp_path, device, chosen):
-    host = Host(models=tmp_path, device=device)
-    for name in engine("latentsync").spec.needs:
-        named(name).path(tmp_path).parent.mkdir(parents=True)
-        named(name).path(tmp_path).touch()
-    how, reason = decided(talk[0], Animation("auto", host=host), 100, DESKTOP)
-    assert how.engine == chosen and ("Big card" in reason or "CUDA or MPS" in reason)
+    host = replace(with_files(tmp_path, *BOTH), device=device)
+    taken = choice.choose(DESKTOP, SIZE, 100, host=host)
+    assert taken.engine == chosen

@@ -12,6 +12,7 @@ from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.preview import Previews, thumbnail
 from imgsync_core.timeline import Timeline
+from imgsync_core.watcher import NOBODY, Watcher
 
 FPS = Fraction(25)
 
@@ -82,7 +83,9 @@ def test_previews_are_throttled_and_touch_nothing_in_between():
 def test_each_frame_that_is_encoded_is_shown_once(tmp_path):
     seen = []
     write(
-        ArrayFrames(counted(9), FPS), tmp_path / "a.mp4", on_frame=lambda f: seen.append(f[0, 0, 0])
+        ArrayFrames(counted(9), FPS),
+        tmp_path / "a.mp4",
+        watcher=Watcher(frame=lambda f: seen.append(f[0, 0, 0])),
     )
     assert seen == list(range(9))
 
@@ -92,7 +95,7 @@ def test_what_repeats_is_not_shown_again(tmp_path, kind, shown):
     still = StillFrames(Picture(counted(1)[0]), FPS)
     source = Held(still, 2000) if kind == "still" else Looped(ArrayFrames(counted(10), FPS), 2000)
     seen = []
-    write(source, tmp_path / "a.mp4", on_frame=seen.append)
+    write(source, tmp_path / "a.mp4", watcher=Watcher(frame=seen.append))
     assert 1 <= len(seen) <= shown
 
 
@@ -102,18 +105,19 @@ class Slow(FrameSource):
     size, channels, fps, n_frames = (32, 32), 3, FPS, 48
 
     def __init__(self):
-        self.tell = None
+        self.watcher = NOBODY
 
-    def watch(self, on_step):
-        self.tell = on_step
+    def watch(self, watcher):
+        self.watcher = watcher
 
     def read(self, start, stop):
         frames = counted(48)[start:stop]
-        if self.tell:
+        if self.watcher is not NOBODY:
             for window in range(start, stop, 16):
                 for step in range(1, 5):
-                    done = step == 4
-                    self.tell(window + 4 * step, frames[window + 15 - start] if done else None)
+                    self.watcher.check()
+                    self.watcher.progress(window + 4 * step, self.n_frames)
+                self.watcher.frame(frames[window + 15 - start])
         return frames
 
 
@@ -121,13 +125,15 @@ def test_the_steps_of_a_window_move_the_bar_and_show_its_frame(tmp_path):
     told, seen, source = [], [], Slow()
     write(
         source, tmp_path / "a.mp4",
-        on_progress=lambda done, total: told.append((done, total)),
-        on_frame=lambda f: seen.append(int(f[0, 0, 0])),
+        watcher=Watcher(
+            progress=lambda done, total: told.append((done, total)),
+            frame=lambda f: seen.append(int(f[0, 0, 0])),
+        ),
     )  # fmt: skip
     assert told[:3] == [(4, 48), (8, 48), (12, 48)] and told[-1] == (48, 48)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert seen[:3] == [15, 31, 47] and seen[3:] == list(range(48))
-    assert source.tell is None  # nobody is told any more
+    assert source.watcher is NOBODY  # nobody is told any more
 
 
 def test_a_step_can_cancel(tmp_path):
@@ -140,12 +146,14 @@ def test_a_step_can_cancel(tmp_path):
 
     steps = []
     with pytest.raises(Stop):
-        write(Slow(), tmp_path / "a.mp4", check=check, on_progress=lambda *a: steps.append(a))
+        write(Slow(), tmp_path / "a.mp4", watcher=Watcher(check, lambda *a: steps.append(a)))
     assert len(steps) == 2 and not list(tmp_path.iterdir())
 
 
 def test_views_count_their_own_frames():
     source, told = Slow(), []
-    Held(Trimmed(source, 8, 40), 50).watch(lambda done, frame: told.append(done))
+    Held(Trimmed(source, 8, 40), 50).watch(
+        Watcher(progress=lambda done, total: told.append((done, total)))
+    )
     source.read(0, 16)
-    assert told == [0, 0, 4, 8]
+    assert told == [(0, 32), (0, 32), (4, 32), (8, 32)]

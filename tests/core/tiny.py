@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imgsync_core.engines.latentsync import spec
+from imgsync_core.engines.latentsync import model as spec
 from imgsync_core.engines.latentsync.model import Params, build
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15

@@ -9,17 +9,22 @@ import pytest
 import torch
 
 from imgsync_core.engines.base import PLAIN
-from imgsync_core.engines.latentsync.align import Geometry
-from imgsync_core.engines.latentsync.draw import Drawer, Plan
-from imgsync_core.engines.latentsync.mask import composite, latent_mask, pixel_values
+from imgsync_core.engines.latentsync.align import Aligner, Geometry
+from imgsync_core.engines.latentsync.engine import LatentSyncEngine
+from imgsync_core.engines.latentsync.mask import composite, latent_mask
 from imgsync_core.engines.latentsync.networks import Networks
-from imgsync_core.engines.latentsync.stream import Painter, Scene
-from imgsync_core.engines.latentsync.track import Track
-from imgsync_core.engines.latentsync.ways import REFERENCE
+from imgsync_core.engines.latentsync.pipeline import Drawer
+from imgsync_core.engines.latentsync.published import PublishedTrack
+from imgsync_core.engines.latentsync.spec import OPTIONS
+from imgsync_core.engines.options import checked
+from imgsync_core.engines.runtime.crop import pixel_values
+from imgsync_core.engines.runtime.networks import Library, Placing
+from imgsync_core.media.extend import Extension, extend
 from imgsync_core.media.frames import ArrayFrames
 from imgsync_core.nn.vae import RENAMES, VAE
 from imgsync_core.nn.vae import recognise as recognise_vae
 from imgsync_core.nn.weights import fill, renamed
+from imgsync_core.watcher import NOBODY
 
 from .goldens import close, goldens
 from .test_latentsync_nn import unet_of
@@ -33,7 +38,7 @@ class Run(SimpleNamespace):
     """The pipeline in the published way, on what a golden file holds."""
 
     @classmethod
-    def of(cls, golden, frugal=False):
+    def of(cls, golden, low_memory=False):
         config = golden.config
         unet = unet_of(config["unet"], golden.weights("unet."))
         weights = renamed(golden.weights("vae."), RENAMES)
@@ -41,28 +46,37 @@ class Run(SimpleNamespace):
         with torch.device("meta"):
             vae = VAE(params)
         vae = fill(vae, weights, "golden", "itself")
-        networks = Networks(unet, vae, None, torch.device("cpu"), torch.float32, _stays)
+        cpu = torch.device("cpu")
+        networks = Networks(unet, vae, None, Placing(cpu, torch.float32, cpu, _stays, Library()))
         drawer = Drawer(networks, config["resolution"], seed=0)
         drawer.noise = golden["in.noise"]
         drawer.mask = next(golden[key] for key in golden.keys if key.startswith("in.mask"))[None]
-        geometry, points = Geometry(config["resolution"]), golden["in.points"].double().numpy()
+        points = golden["in.points"].double().numpy()
         source = ArrayFrames(golden["in.frames"].numpy(), Fraction(25))
         heard = golden["in.audio_chunks"]
-        shown, index_of = REFERENCE.lengthened(source, len(heard))
-        track = Track(lambda i: points[index_of(i)], shown, geometry, published=True)
-        scene = Scene(shown, track, lambda start, stop: heard[start:stop], len(heard))
-        plan = Plan(config["steps"], config["guidance_scale"], frugal=frugal)
         assert config["eta"] == 0 and "MEAN" in config["vae_latents"]
+        values = {"mode": "reference", "steps": config["steps"], "low_memory": low_memory}
+        values |= {"guidance": config["guidance_scale"]}
+        made = LatentSyncEngine(checked(OPTIONS, values, "latentsync"), PLAIN, networks)
         # the golden was made with the mean of the latents' distribution
-        way = replace(REFERENCE, sampled=False)
-        painter = Painter(scene, drawer, geometry, plan, way, PLAIN)
-        return cls(painter=painter, drawer=drawer, size=config["num_frames"], track=track)
+        made._way = replace(made._way, sampled=False)
+        shown = extend(source, len(heard), Extension(made.lengthening))
+        geometry = Geometry(config["resolution"])
+        aligner = Aligner(geometry, bias=True)
+        track = PublishedTrack(
+            lambda i: points[shown.origin(i)[1]], shown, geometry, aligner.matrices
+        )
+        redrawn = made._redrawn(
+            shown, track, drawer, lambda start, stop: heard[start:stop], len(heard)
+        )
+        redrawn = replace(redrawn, size=config["num_frames"])
+        return cls(redrawn=redrawn, drawer=drawer, track=track)
 
     def all(self):
         """Finished frames, and what each window was drawn from and as."""
         seen = SimpleNamespace(constants=[], latents=[], faces=[], crops=[])
         self._listen(seen)
-        chunks = list(self.painter.chunks(self.size, retry=False, check=lambda: None))
+        chunks = list(self.redrawn.chunks(NOBODY))
         return np.concatenate([chunk.data for chunk in chunks]), seen
 
     def _listen(self, seen):
@@ -125,7 +139,7 @@ def test_end_to_end(golden):
 
 
 @pytest.mark.parametrize("golden", GOLDENS)
-def test_the_frugal_plan_comes_to_the_same(golden):
+def test_the_low_memory_plan_comes_to_the_same(golden):
     """Halves in turn and pictures one by one; crops are smaller than a tile here."""
-    frames, _ = Run.of(golden, frugal=True).all()
+    frames, _ = Run.of(golden, low_memory=True).all()
     same_picture(frames, golden["out.video_frames"])

@@ -7,8 +7,9 @@ import torch
 
 from imgsync_core.diffusion.ddim import ddim, denoise
 from imgsync_core.diffusion.guidance import guided_by
+from imgsync_core.diffusion.predict import Guided, cached
 from imgsync_core.diffusion.schedule import Schedule
-from imgsync_core.engines.latentsync import spec
+from imgsync_core.engines.latentsync import model as spec
 from imgsync_core.nn.stages import Cond, Context, projected
 
 from .goldens import DEFAULT, FOLDER, Golden, close, goldens
@@ -81,15 +82,9 @@ class Loop(SimpleNamespace):
 
     def run(self, steps, scale, *, in_turn=False, refresh=1, on_step=None):
         made = projected(self.unet, spec.AUDIO, self.audio)
-        return denoise(
-            self.unet,
-            self.noise,
-            self.schedule.steps(steps),
-            guided_by(spec.AUDIO, made, scale, in_turn=in_turn),
-            constant=self.constant,
-            refresh=refresh,
-            on_step=on_step,
-        )
+        guidance = guided_by(spec.AUDIO, made, scale, in_turn=in_turn)
+        predict = cached(Guided(self.unet, guidance, extra=self.constant), refresh)
+        return denoise(predict, self.noise, self.schedule.steps(steps), on_step=on_step)
 
 
 @pytest.mark.parametrize("in_turn", [False, True], ids=["together", "in turn"])

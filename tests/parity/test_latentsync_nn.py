@@ -7,8 +7,7 @@ import torch
 from einops import rearrange
 from torch.nn import functional
 
-from imgsync_core.engines.latentsync.model import build, recognise
-from imgsync_core.engines.latentsync.spec import AUDIO
+from imgsync_core.engines.latentsync.model import AUDIO, build, recognise
 from imgsync_core.nn.stages import (
     Cond,
     Context,
@@ -105,11 +104,11 @@ def test_first_half_of_zero_tokens_needs_no_attention(golden):
     if len(sample) != 2 or audio[:frames].any():
         pytest.skip("the batch of this file is not an unconditional and a conditional half")
     made = projected(unet, AUDIO, audio[frames:])
-    both = Cond(context={AUDIO: Context(projected=made, silent=1)})
+    both = Cond(context={AUDIO: Context(projected=made, unconditional=1)})
     for match, expected in golden.outputs(r"sample_t(\d+)"):
         close(unet(sample, int(match[1]), both), expected, TOLERANCE)
         told = Cond(context={AUDIO: Context(projected=made)})
-        quiet = Cond(context={AUDIO: Context(silent=1)})
+        quiet = Cond(context={AUDIO: Context(unconditional=1)})
         close(unet(sample[:1], int(match[1]), quiet), expected[:1], TOLERANCE)
         close(unet(sample[1:], int(match[1]), told), expected[1:], TOLERANCE)
         # one sample for both: the same as twice the sample

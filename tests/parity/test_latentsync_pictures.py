@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgsync_core.engines.latentsync import mask as masks
-from imgsync_core.engines.latentsync.align import Aligner, Geometry, crops, inverse, upright
-from imgsync_core.engines.latentsync.lanczos import resized
-from imgsync_core.engines.latentsync.restore import edge_masks, restored, unsqueezed
+from imgsync_core.engines.latentsync.align import Aligner, Geometry
+from imgsync_core.engines.latentsync.published import edge_masks, restored, unsqueezed
+from imgsync_core.engines.runtime.crop import crops, inverse, pixel_values, upright
+from imgsync_core.engines.runtime.lanczos import resized
 from imgsync_core.timeline import mirrored_index
 
 from .goldens import DEFAULT, FOLDER, close, goldens
@@ -124,7 +125,7 @@ def test_the_fixed_mask(golden):
 @pytest.mark.parametrize("golden", MASKS)
 def test_masked_pixels(golden):
     faces = golden["in.faces_u8"]
-    values = masks.pixel_values(faces)
+    values = pixel_values(faces)
     close(values, golden["out.pixel_values"], 2e-5)
     masked = values * masks.fixed_mask(faces.shape[-1])
     close(masked, golden["out.masked_pixel_values"], 1 / 255 + 1e-6)

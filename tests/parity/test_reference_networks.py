@@ -119,15 +119,15 @@ def test_recording(golden):
         close(record[site], tokens, 2e-4)
 
 
-def told(unet: UNet, golden, tokens: dict, frames: int, *, silent: int) -> Cond:
+def told(unet: UNet, golden, tokens: dict, frames: int, *, unconditional: int) -> Cond:
     """The condition with one reference, audio and face features, with or without a first half."""
     audio = golden["in.audio"][1:].flatten(0, 1)
-    face = golden["in.face"].expand(-1, -1, frames, -1, -1)[1 - silent :]
+    face = golden["in.face"].expand(-1, -1, frames, -1, -1)[1 - unconditional :]
     return Cond(
         added=face.transpose(1, 2).flatten(0, 1),
         context={
-            "picture": Context(projected=projected(unet, "picture", tokens), silent=silent),
-            "audio": Context(projected=projected(unet, "audio", audio), silent=silent),
+            name: Context(projected=projected(unet, name, read), unconditional=unconditional)
+            for name, read in (("picture", tokens), ("audio", audio))
         },
     )
 
@@ -139,14 +139,14 @@ def test_reading(golden):
     fill(unet, golden.weights(), "golden", "itself")
     sample, tokens = golden["in.sample"], bank(golden, "in")
     frames = sample.shape[2]
-    both = told(unet, golden, tokens, frames, silent=1)
+    both = told(unet, golden, tokens, frames, unconditional=1)
     for match, expected in golden.outputs(r"pred\.(\d+)"):
         close(unet(sample, golden[f"in.timestep.{match[1]}"], both), expected, 2e-4)
     rounded = {site: x.half().float() for site, x in tokens.items()}
     for match, expected in golden.outputs(r"pred_bank_fp16\.(\d+)"):
-        cond = told(unet, golden, rounded, frames, silent=1)
+        cond = told(unet, golden, rounded, frames, unconditional=1)
         close(unet(sample, golden[f"in.timestep.{match[1]}"], cond), expected, 2e-4)
-    alone = told(unet, golden, tokens, frames, silent=0)
+    alone = told(unet, golden, tokens, frames, unconditional=0)
     for match, expected in golden.outputs(r"pred_nocfg\.(\d+)"):
         close(unet(sample[1:], golden[f"in.timestep.{match[1]}"], alone), expected, 2e-4)
 
@@ -163,7 +163,7 @@ def test_small_activations(golden):
         close(record[site], tokens, 1e-5)
     unet = fill(reading(reader), golden.weights("denoising_unet."), "golden", "itself")
     sample = golden["in.sample"]
-    cond = told(unet, golden, record, sample.shape[2], silent=1)
+    cond = told(unet, golden, record, sample.shape[2], unconditional=1)
     close(unet(sample, t, cond), golden["out.pred"], 1e-5)
 
 
@@ -202,14 +202,14 @@ def test_full_size():
 
 
 def test_a_self_attention_that_reads_nothing_is_an_ordinary_one():
-    """Without a reference, and for silent items beside one."""
+    """Without a reference, and for unconditional items beside one."""
     reader = ReferenceSelf(8, 2, reads="picture", site="here")
     plain = SelfAttention(8, 2)
     plain.load_state_dict(reader.state_dict())
     x = torch.randn(4, 5, 8)
-    cond = Cond(frames=2, context={"picture": Context(silent=1)})
+    cond = Cond(frames=2, context={"picture": Context(unconditional=1)})
     close(reader(x, cond), plain(x, cond), 1e-6)
     made = projected(reader, "picture", {"here": torch.randn(1, 3, 8)})
-    cond = Cond(frames=2, context={"picture": Context(projected=made, silent=1)})
+    cond = Cond(frames=2, context={"picture": Context(projected=made, unconditional=1)})
     close(reader(x, cond)[:2], plain(x[:2], cond), 1e-6)
     assert not torch.allclose(reader(x, cond)[2:], plain(x[2:], cond), atol=1e-2)

@@ -1,1 +1,5 @@
-"""The built-in animator: voice to face curves, curves to warped pixels."""
+"""The built-in animator: the picture itself is moved, nothing is downloaded."""
+
+from .spec import SPEC
+
+__all__ = ["SPEC"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ...audio.mouth_curves import whole
+from ...audio.speech import Speech
 from ...media.chart import Lane, draw_chart
-from ...media.sound import Sound
 from ...timeline import Timeline
 from .performance import perform
 from .pose import COLUMNS
@@ -14,12 +15,14 @@ from .pose import COLUMNS
 MOUTH, LIPS, BLINK, HEAD = (255, 122, 122), (255, 196, 92), (122, 226, 160), (186, 158, 255)
 
 
-def draw_curves(sound: Sound, timeline: Timeline, seed: int) -> np.ndarray:
+def draw_curves(
+    speech: Speech, timeline: Timeline, seed: int, check: Callable[[], None] = lambda: None
+) -> np.ndarray:
     """Waveform, mouth, blinks and head over the time of a timeline: uint8 (h, 1024, 3).
 
-    Shaded where nobody speaks.
+    Shaded where nobody speaks. check(): called often; what it raises cancels.
     """
-    table = whole(sound)
+    table = speech.table(check)
     poses = perform(table, timeline.fps, timeline.n_frames, seed)
     column = {name: poses[:, i] for i, name in enumerate(COLUMNS)}
     lanes = [
@@ -31,4 +34,4 @@ def draw_curves(sound: Sound, timeline: Timeline, seed: int) -> np.ndarray:
     spoken = np.zeros(max(1, round(float(timeline.duration) * 50)), bool)
     voiced = table[: len(spoken), 5] > 0.5
     spoken[: len(voiced)] = voiced
-    return draw_chart(sound, float(timeline.duration), lanes, ~spoken)
+    return draw_chart(speech.sound, float(timeline.duration), lanes, ~spoken)

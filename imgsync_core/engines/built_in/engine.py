@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import numpy as np
 
-from ...audio.mouth_curves import whole
+from ...audio.speech import Speech
 from ...face.tracks import FaceTrack
-from ...media.frames import FrameSource, OnStep
-from ...media.sound import Sound
+from ...media.frames import FrameSource, View
 from ...timeline import Timeline
-from ..base import Engine, EngineSpec, Memory
+from ...watcher import NOBODY, Watcher
+from ..base import Engine, Host, Values
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
+from .spec import SPEC
+
+
+def make(values: Values, host: Host) -> BuiltInEngine:
+    """The engine with these strengths; it runs on the CPU, whatever the host has."""
+    return BuiltInEngine(Strength(**values))
 
 
 class BuiltInEngine(Engine):
     """Moves the picture itself; draws only the inside of the mouth and the lids."""
 
-    spec = EngineSpec(
-        "built-in",
-        "Built-in animator",
-        "Apache-2.0",
-        threads=1,
-        devices=("cpu",),
-        memory=Memory(fixed=90_000_000, per_pixel=150, per_frame=100),  # the encoder's share too
-        instant=True,
-    )
+    spec = SPEC
+
+    def __init__(self, strength: Strength) -> None:
+        self.strength = strength
 
     def animate(
         self,
         source: FrameSource,
         faces: FaceTrack,
-        sound: Sound,
+        speech: Speech,
         timeline: Timeline,
         *,
-        seed: int = 0,
-        strength: Mapping[str, float] = MappingProxyType({}),
+        seed: int,
     ) -> FrameSource:
         """seed: of head and blinks; the same seed gives the same frames."""
-        poses = Performance(sound, timeline, seed)
+        poses = Performance(speech, timeline, seed)
         kind = _Speaking if source.n_frames == 1 else _Following
-        return kind(source, timeline, poses, faces, Strength(**strength))
+        return kind(source, timeline, poses, faces, self.strength)
 
 
 class Performance:
     """All poses of a speech, worked out when the first is asked for: 5 MB for an hour."""
 
-    def __init__(self, sound: Sound, timeline: Timeline, seed: int) -> None:
-        self._sound, self._timeline, self._seed = sound, timeline, seed
+    def __init__(self, speech: Speech, timeline: Timeline, seed: int) -> None:
+        self._speech, self._timeline, self._seed = speech, timeline, seed
         self._poses: np.ndarray | None = None
 
-    def poses(self) -> np.ndarray:
-        """float32 (n_frames, 12)."""
+    def poses(self, check: Callable[[], None]) -> np.ndarray:
+        """float32 (n_frames, 16)."""
         if self._poses is None:
             time = self._timeline
-            self._poses = perform(whole(self._sound), time.fps, time.n_frames, self._seed)
+            table = self._speech.table(check)
+            self._poses = perform(table, time.fps, time.n_frames, self._seed)
         return self._poses
 
 
-class _Animated(FrameSource):
+class _Animated(View):
     """Frames of a timeline that are drawn when they are read."""
 
     def __init__(
@@ -73,22 +73,28 @@ class _Animated(FrameSource):
         faces: FaceTrack,
         strength: Strength,
     ) -> None:
-        self.source, self.poses = source, poses
-        self.size, self.channels = source.size, source.channels
-        self.fps, self.n_frames = timeline.fps, timeline.n_frames
+        super().__init__(source, timeline.n_frames)
+        self.fps, self._poses = timeline.fps, poses
         self._faces, self._strength = faces, strength
+        self._watcher = NOBODY
+
+    def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
+        return self, index
+
+    def watch(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        super().watch(watcher)
+
+    def poses(self, start: int, stop: int) -> np.ndarray:
+        """float32 (t, 16) of frames [start, stop)."""
+        self._watcher.check()
+        return self._poses.poses(self._watcher.check)[start:stop]
 
     def _with_alpha(self, rgb: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         if self.channels == 3:
             return rgb
         alpha = np.broadcast_to(pictures[..., 3:], (*rgb.shape[:3], 1))
         return np.concatenate([rgb, alpha], -1)
-
-    def watch(self, on_step: OnStep | None) -> None:
-        self.source.watch(on_step)
-
-    def close(self) -> None:
-        self.source.close()
 
 
 class _Speaking(_Animated):
@@ -98,7 +104,7 @@ class _Speaking(_Animated):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         picture = self.source.read(0, 1)
-        poses = self.poses.poses()[start:stop]
+        poses = self.poses(start, stop)
         if self._renderer is None:
             face = self._faces.at(0)
             if face is None:
@@ -112,7 +118,7 @@ class _Following(_Animated):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         pictures = self.source.read(start, min(stop, self.n_frames))
-        poses = self.poses.poses()[start : start + len(pictures)].copy()
+        poses = self.poses(start, start + len(pictures)).copy()
         poses[:, 5:] = 0  # the clip has its own lids and head
         frames = [
             self._spoken(picture[..., :3], start + i, pose)

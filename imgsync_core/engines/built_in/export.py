@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...audio.mouth_curves import RATE, whole
+from ...audio.mouth_curves import RATE
+from ...audio.speech import Speech
 from ...errors import OutputError
 from ...media.sound import Sound
 from .performance import perform
@@ -26,7 +27,7 @@ def export(sound: Sound, path: Path, seed: int) -> int:
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")
-    table = whole(sound)
+    table = Speech(sound).table()
     poses = perform(table, Fraction(RATE), len(table), seed)
     shown = {name: poses[:, COLUMNS.index(name)] for name in COLUMNS}
     columns = {"t": np.arange(len(table)) / RATE, "open": shown["open"] * (1 - shown["close"])}

@@ -9,129 +9,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 from torch import Tensor
 
-from ...audio.resample import speech
-from ...audio.whisper_features import Features, n_chunks
+from ...audio.resample import speech as to_speech
+from ...audio.speech import Speech
+from ...audio.whisper_features import Features, n_chunks, n_features
 from ...audio.whisper_mel import RATE
 from ...face.tracks import FaceTrack
+from ...media.extend import Mode
 from ...media.frames import FrameSource
 from ...media.sound import Sound, to_length
 from ...timeline import Timeline
-from ..base import Chunk, Engine, EngineSpec, Host, Memory
-from . import spec
-from .align import Geometry
-from .draw import Drawer, Plan
-from .files import Files, find, missing
+from ...watcher import Watcher
+from ..base import Chunk, Engine, Host, Values
+from ..runtime.crop import crops, pixel_values
+from ..runtime.files import locate
+from ..runtime.networks import placing
+from ..runtime.paste import Paste
+from ..runtime.stream import Attempt, Redrawn, Stepped, StreamedFrames
+from ..runtime.track import CropTrack
+from .align import Aligner, Geometry, alignment_points
+from .mask import composite
 from .networks import Networks, load
-from .options import Options
-from .points import three_points
-from .stream import Dubbed, Painter, Scene
-from .track import Track
-from .ways import WAYS, Way
+from .pipeline import Drawer, Plan
+from .published import PublishedTrack, restored
+from .reference import WAYS, Way
+from .spec import SPEC, WINDOW, resolution_of
+
+
+def make(values: Values, host: Host) -> LatentSyncEngine:
+    """The engine with these options; its files are looked for when it animates."""
+    return LatentSyncEngine(values, host)
 
 
 class LatentSyncEngine(Engine):
     """Draws the lower half of the face anew, 16 frames at a time."""
 
-    spec = EngineSpec(
-        "latentsync",
-        "LatentSync 1.5 / 1.6",
-        "openrail++, see the model card",
-        needs=("latentsync-1.6", "whisper-tiny", "sd-vae-ft-mse"),
-        lengthens=True,
-        loses_faces=True,
-        devices=("cuda", "mps"),
-        memory=Memory(fixed=6_000_000_000, per_pixel=150, per_frame=100),  # weights of 5.1 GB
-        device_memory=Memory(fixed=8_000_000_000),  # its authors' figure for crops of 256 px
-        window=spec.WINDOW,
-    )
+    spec = SPEC
 
-    def missing(self) -> tuple[str, ...]:
-        return missing(self.options, self.host.models)
-
-    def __init__(self, options: Options, host: Host, networks: Networks | None = None) -> None:
-        """networks: loaded already by somebody else; None = load the files the options name."""
-        self.options, self.host = options, host
+    def __init__(self, values: Values, host: Host, networks: Networks | None = None) -> None:
+        """values: of all its options.   networks: of somebody else; None = load the files."""
+        self.values, self.host = values, host
         self._networks = networks
-        self._way = WAYS[options.mode]
+        self._way = WAYS[values["mode"]]
+
+    @property
+    def lengthening(self) -> Mode:  # type: ignore[override]
+        """There and back; as published with each end frame twice."""
+        return "mirrored" if self._way.mirrored else "ping-pong"
+
+    def frames_for(self, sound: Sound, timeline: Timeline) -> int:
+        """As published up to two more than needed: as many as the sound has features for."""
+        if not self._way.surplus:
+            return timeline.n_frames
+        n = n_features(max(_at_16_khz(_padded(sound, timeline, self._way)), 400))
+        return max(timeline.n_frames, n_chunks(n, timeline.fps))
 
     def animate(
         self,
         source: FrameSource,
         faces: FaceTrack,
-        sound: Sound,
+        speech: Speech,
         timeline: Timeline,
         *,
-        seed: int = 0,
-        strength: Mapping[str, float] = MappingProxyType({}),
+        seed: int,
     ) -> FrameSource:
-        """Frames as long as the timeline; a clip that is shorter goes there and back.
+        """seed: of the noise.
 
-        seed: of the noise.   strength: there is none here.
         Raises WeightsError for files that are missing or for crops of the wrong size; what the
         files hold is looked at when the first frame is read.
         """
-        files = find(self.options, self.host.models)
-        geometry = Geometry(files.resolution)
+        resolution = self._resolution()
+        wanted = self.frames_for(speech.sound, timeline)
 
-        def make(check: Callable[[], None]) -> Iterator[Chunk]:
-            def ask() -> None:
-                check()
-                self.host.check()
+        def make(watcher: Watcher) -> Iterator[Chunk]:
+            networks = self._loaded()
+            features = heard(speech.sound, timeline, networks.hear, self._way, watcher.check)
+            drawer = Drawer(networks, resolution, seed)
+            redrawn = self._redrawn(
+                source, self._track(source, faces, resolution, watcher.check), drawer,
+                lambda start, stop: features.chunks(start, stop, timeline.fps), wanted,
+            )  # fmt: skip
+            return redrawn.chunks(watcher)
 
-            networks = self._loaded(files)
-            scene = self._scene(source, faces, sound, timeline, networks, geometry, ask)
-            drawer = Drawer(networks, files.resolution, seed)
-            painter = Painter(scene, drawer, geometry, self._plan(), self._way, host)
-            return painter.chunks(spec.WINDOW, retry=self.options.auto, check=ask)
+        return StreamedFrames(source, timeline, make)
 
-        dubbed = Dubbed(source, timeline, make)
-        host = dubbed.told(self.host)
-        return dubbed
+    def _resolution(self) -> int:
+        if self._networks is not None:
+            return self.values["resolution"]
+        unet, *_ = locate(SPEC.needs, self.values, self.host.models)
+        return resolution_of(self.values["resolution"], unet)
 
-    def _loaded(self, files: Files) -> Networks:
+    def _loaded(self) -> Networks:
         if self._networks is None:
-            networks = load(files, self.host, offload=self.options.low_memory)
-            if self.options.compile:
-                networks = networks.compiled()
-            self._networks = networks
+            unet, whisper, vae = locate(SPEC.needs, self.values, self.host.models)
+            place = placing(self.host, low_memory=self.values["low_memory"])
+            networks = load(unet, whisper, vae, place)
+            self._networks = networks.compiled() if self.values["compile"] else networks
         return self._networks
 
-    def _plan(self) -> Plan:
-        o = self.options
-        return Plan(o.steps, o.guidance, o.deepcache, self._way.sampled, o.low_memory)
-
-    def _scene(
+    def _track(
         self,
         source: FrameSource,
         faces: FaceTrack,
-        sound: Sound,
-        timeline: Timeline,
-        networks: Networks,
-        geometry: Geometry,
+        resolution: int,
         check: Callable[[], None],
-    ) -> Scene:
-        way = self._way
-
-        features = heard(sound, timeline, networks.hear, way, check)
-        n_frames = timeline.n_frames
-        if way.surplus:
-            n_frames = max(n_frames, n_chunks(features.n, timeline.fps))
-        shown, index_of = way.lengthened(source, n_frames)
-
+    ) -> CropTrack:
         def points(index: int) -> np.ndarray | None:
-            face = faces.at(index_of(index))
-            return None if face is None else three_points(face)
+            face = faces.at(index)
+            return None if face is None else alignment_points(face)
 
-        track = Track(points, shown, geometry, published=way.published_points, check=check)
-        return Scene(
-            shown, track, lambda start, stop: features.chunks(start, stop, timeline.fps), n_frames
+        geometry, published = Geometry(resolution), self._way.published_points
+        aligner = Aligner(geometry, bias=published)
+        kind = PublishedTrack if published else CropTrack
+        return kind(points, source, geometry, aligner.matrices, check=check)
+
+    def _redrawn(
+        self,
+        source: FrameSource,
+        track: CropTrack,
+        drawer: Drawer,
+        hear: Callable[[int, int], Tensor],
+        n_frames: int,
+    ) -> Redrawn:
+        geometry, way = Geometry(drawer.resolution), self._way
+        return Redrawn(
+            source=source,
+            n_frames=n_frames,
+            matrix=track.matrix,
+            hear=hear,
+            cut=partial(crops, shape=geometry, whole=way.entire),
+            draw=self._drawing(drawer),
+            paste=partial(_whole, drawer, geometry) if way.whole else _unseen(drawer, geometry),
+            size=WINDOW,
+            full=way.full,
+            alike=not way.sampled,  # each has its own noise
         )
+
+    def _drawing(self, drawer: Drawer) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
+        v = self.values
+        advice = ("LatentSync 1.5, whose crops are 256 pixels",) if drawer.resolution > 256 else ()
+        attempt = Attempt(low_memory=v["low_memory"], retry=v["auto"], advice=advice)
+
+        def draw(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
+            def planned(low_memory: bool) -> Tensor:
+                plan = Plan(
+                    v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory
+                )
+                return drawer.draw(crops, which, heard, plan, stepped)
+
+            return attempt(planned)
+
+        return draw
+
+
+Pasting = Callable[[np.ndarray, Tensor, Tensor, Tensor], np.ndarray]
+
+
+def _unseen(drawer: Drawer, geometry: Geometry) -> Pasting:
+    """Only what was drawn, colour matched."""
+    paste = Paste(geometry, drawer.mask)
+
+    def put(frames: np.ndarray, drawn: Tensor, original: Tensor, matrices: Tensor) -> np.ndarray:
+        return paste.paste(frames, drawn, pixel_values(original.to(drawn.device)), matrices)
+
+    return put
+
+
+def _whole(
+    drawer: Drawer,
+    geometry: Geometry,
+    frames: np.ndarray,
+    drawn: Tensor,
+    original: Tensor,
+    matrices: Tensor,
+) -> np.ndarray:
+    """The whole crop, as published."""
+    values = pixel_values(original.to(drawn.device))
+    mixed = composite(drawn, values, drawer.mask).to(matrices)
+    out = np.array(frames)
+    for i, (frame, face, matrix) in enumerate(zip(frames, mixed, matrices, strict=True)):
+        out[i, ..., :3] = restored(frame, face, matrix, geometry)
+    return out
+
+
+def _padded(sound: Sound, timeline: Timeline, way: Way) -> Sound:
+    if not way.padded:
+        return sound
+    return to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
+
+
+def _at_16_khz(sound: Sound) -> int:
+    return -(-sound.n_samples * RATE // sound.rate)
 
 
 def heard(
@@ -142,13 +215,11 @@ def heard(
     check: Callable[[], None],
 ) -> Features:
     """The features of a sound for the frames of a timeline."""
-    if way.padded:
-        sound = to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
+    sound = _padded(sound, timeline, way)
 
     def blocks() -> Iterable[np.ndarray]:
-        for block in speech(sound.blocks(), sound.rate, RATE):
+        for block in to_speech(sound.blocks(), sound.rate, RATE):
             check()
             yield np.rint(block * 32768).clip(-32768, 32767) / 32768 if way.coarse else block
 
-    n_samples = -(-sound.n_samples * RATE // sound.rate)
-    return Features(blocks, n_samples, hear, overlapped=way.overlapped)
+    return Features(blocks, _at_16_khz(sound), hear, overlapped=way.overlapped)

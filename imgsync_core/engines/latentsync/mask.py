@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .lanczos import resized
+from ..runtime.lanczos import resized
 
 SIDE = 256
 BANDS = (95, 128, ((9, 78), (178, 247)))  # rows [first, stop), and columns [first, stop) in them
@@ -48,11 +48,6 @@ def fixed_mask(resolution: int) -> Tensor:
 def latent_mask(mask: Tensor) -> Tensor:
     """(1, R, R) -> (1, R / 8, R / 8): the top left of each 8 x 8 pixels."""
     return mask[..., ::8, ::8]
-
-
-def pixel_values(crops: Tensor) -> Tensor:
-    """uint8 crops -> float32 in -1..1."""
-    return (crops.float() / 255 - 0.5) / 0.5
 
 
 def composite(drawn: Tensor, original: Tensor, mask: Tensor) -> Tensor:

@@ -9,13 +9,29 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...diffusion.schedule import Schedule
 from ...errors import WeightsError
 from ...nn.blocks import Layer
-from ...nn.stages import Cross, FeedForward, ResBlock, SelfAttention, Spatial
+from ...nn.recognise import cross_width, temporal_params, unet_params
+from ...nn.stages import Cross, FeedForward, SelfAttention, Spatial
 from ...nn.temporal import Temporal, TemporalParams
 from ...nn.unet import Site, UNet, UNetParams
-from ...nn.weights import Checkpoint, load, numbers
-from .spec import AUDIO, CHANNELS, EXPECTED, GROUPS, HEADS, NORM_EPS, TEMPORAL_HEADS
+from ...nn.weights import Checkpoint, load
+
+HEADS = 8  # of the attentions on pixels and on audio, at all levels
+TEMPORAL_HEADS = 8  # of the attentions along time
+GROUPS = 32  # of all group norms
+AUDIO = "audio"  # name of the tokens that the cross attentions read
+LATENTS = 4  # channels of a picture's latents
+CHANNELS = 3 * LATENTS + 1  # noise, mask (1 = keep), masked picture, reference picture
+SCHEDULE = Schedule(
+    betas="scaled_linear",
+    spacing="leading",
+    prediction="epsilon",
+    offset=1,
+    ends_clean=False,
+)
+EXPECTED = "LatentSync's latentsync_unet.pt (repository ByteDance/LatentSync-1.5 or -1.6)"
 
 
 @dataclass(frozen=True)
@@ -50,16 +66,7 @@ def layers(params: Params) -> Callable[[Site], Layer]:
         return Spatial(width, stages, groups=unet.groups)
 
     def layer(site: Site) -> Layer:
-        stages: dict[str, nn.Module] = {
-            "resnets": ResBlock(
-                site.inputs,
-                site.channels,
-                time=unet.time,
-                groups=unet.groups,
-                eps=unet.eps,
-                joint=unet.joint,
-            )
-        }
+        stages: dict[str, nn.Module] = {"resnets": unet.resnet(site)}
         if site.attends:
             stages["attentions"] = spatial(site)
         if site.path("motion_modules") in params.moving:
@@ -86,42 +93,9 @@ def recognise(
     Numbers of heads and groups leave no trace in a file; the defaults are those of all
     published ones.
     """
-    levels = numbers(tensors, r"down_blocks\.(\d+)\.")
-    attends = {key.split(".attentions")[0] for key in tensors if ".attentions." in key}
-    cross = tensors.get("mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight")
-    unet = UNetParams(
-        in_channels=tensors["conv_in.weight"].shape[1],
-        out_channels=len(tensors["conv_out.weight"]),
-        widths=tuple(len(tensors[f"down_blocks.{i}.resnets.0.conv1.weight"]) for i in levels),
-        attends=tuple(f"down_blocks.{i}" in attends for i in levels),
-        layers=len(numbers(tensors, r"down_blocks\.0\.resnets\.(\d+)\.")),
-        groups=groups,
-        eps=NORM_EPS,
-        joint=True,
-    )
-    temporal, moving = _temporal(tensors, temporal_heads)
-    audio = None if cross is None else cross.shape[1]
-    return Params(unet, heads, audio, temporal, moving)
-
-
-def _temporal(tensors: Mapping[str, Tensor], heads: int) -> tuple[TemporalParams, frozenset[str]]:
-    """What there is of temporal stages, and which have the same shape: all of them."""
-    names = [key.split(".temporal_transformer.") for key in tensors]
-    inside = {parts[0]: parts[1] for parts in names if len(parts) == 2}
-    if not inside:
-        return TemporalParams(heads, None), frozenset()
-    first = next(iter(inside)) + ".temporal_transformer."
-    keys = [key[len(first) :] for key in tensors if key.startswith(first)]
-    table = tensors.get(f"{first}transformer_blocks.0.attention_blocks.0.pos_encoder.pe")
-    inner, outer = tensors[first + "proj_in.weight"].shape[:2]
-    params = TemporalParams(
-        heads=heads,
-        length=None if table is None else table.shape[1],
-        blocks=len(numbers(keys, r"transformer_blocks\.(\d+)\.")),
-        attentions=len(numbers(keys, r"transformer_blocks\.0\.attention_blocks\.(\d+)\.")),
-        divisor=outer // inner,
-    )
-    return params, frozenset(inside)
+    unet = unet_params(tensors, groups=groups, joint=True)
+    temporal, moving = temporal_params(tensors, temporal_heads)
+    return Params(unet, heads, cross_width(tensors), temporal, moving)
 
 
 def load_unet(

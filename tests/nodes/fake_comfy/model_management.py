@@ -73,6 +73,10 @@ class ModelPatcher:
     def __init__(self, model, load_device, offload_device, size=0, weight_inplace_update=False):
         self.model, self.load_device, self.offload_device = model, load_device, offload_device
 
+    def detach(self, unpatch_all=True):
+        self.model.to(self.offload_device)
+        return self.model
+
 
 def load_models_gpu(
     models,
@@ -83,3 +87,14 @@ def load_models_gpu(
 ) -> None:
     for patcher in models:
         patcher.model.to(patcher.load_device)
+        if patcher not in loaded:
+            loaded.append(patcher)
+
+
+loaded: list[ModelPatcher] = []  # here only: ComfyUI's own list holds wrappers of patchers
+current_loaded_models: list = []
+
+
+def unload_all_models() -> None:
+    while loaded:
+        loaded.pop().detach()

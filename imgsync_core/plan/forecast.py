@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .engines.base import Engine
-from .engines.choice import device_for
-from .engines.pace import Timed
-from .errors import MemoryLimitError, WeightsError
-from .machine import Device, Machine, readable
-from .media.sound import Sound
+from ..engines.base import EngineSpec, Host, Values
+from ..engines.runtime.files import missing
+from ..errors import MemoryLimitError, WeightsError
+from ..machine import Device, Machine, readable
+from ..media.sound import Sound
+from .rate import Timed
 
-GLIMPSES, GLIMPSE_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
+PREVIEWS, PREVIEW_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
 _SPREAD = 2.0  # seconds of speech over which they are spread
 _SPOKEN = 0.02  # RMS of full scale from which on a sound counts as begun
 
@@ -88,12 +88,28 @@ class Forecast:
                 f"{self.size[0]}x{self.size[1]}, and {readable(machine.free)} are free. Close "
                 "other programs, or make the picture smaller."
             )
+        if self.device.memory and self.device_memory > self.device.free:
+            raise MemoryLimitError(
+                f"{self.title} needs {readable(self.device_memory)} on {self.device.name}, and "
+                f"{readable(self.device.free)} are free there. Close other programs that use it, "
+                "choose the low-memory plan or smaller weights, or another device."
+            )
 
 
-def forecast(chosen: Engine, drawn: Timed, machine: Machine, reason: str = "") -> Forecast:
+def forecast(
+    spec: EngineSpec,
+    values: Values,
+    drawn: Timed,
+    machine: Machine,
+    host: Host,
+    reason: str = "",
+) -> Forecast:
     """What drawing these frames of an engine takes. Draws nothing."""
-    spec, n = chosen.spec, drawn.n_frames
-    device = device_for(chosen, machine, drawn.size, n) or machine.devices[0]
+    n = drawn.n_frames
+    cost = spec.cost(values, drawn.size, n)
+    device = machine.beside(host.device).devices[-1]
+    if not device.is_one_of(spec.devices) and spec.devices == ("cpu",):
+        device = machine.devices[0]  # it has no use for the other
     rate = drawn.seconds_a_frame
     return Forecast(
         engine=spec.name,
@@ -101,21 +117,21 @@ def forecast(chosen: Engine, drawn: Timed, machine: Machine, reason: str = "") -
         reason=reason,
         size=drawn.size,
         frames=n,
-        windows=-(-n // spec.window),
+        windows=spec.windows(values, n),
         seconds=None if rate is None else rate * n,
-        memory=spec.memory.of(drawn.size, n),
+        memory=cost.memory,
         device=device,
-        device_memory=0 if device.kind == "cpu" else spec.device_memory.of(drawn.size, n),
-        missing=chosen.missing(),
+        device_memory=0 if device.kind == "cpu" else cost.device_memory,
+        missing=missing(spec.needs, values, host.models),
     )
 
 
-def glimpses(
-    chosen: Engine,
+def preview_frames(
+    spec: EngineSpec,
     drawn: Timed,
     sound: Sound,
-    most: int = GLIMPSES,
-    seconds: float = GLIMPSE_SECONDS,
+    most: int = PREVIEWS,
+    seconds: float = PREVIEW_SECONDS,
 ) -> Iterator[np.ndarray]:
     """A few frames, uint8 (h, w, c), which also measures how fast that goes.
 
@@ -123,7 +139,7 @@ def glimpses(
     the first. None where the engine makes no single frames at once. No frame is begun when
     ``seconds`` have passed since the first was done.
     """
-    if not chosen.spec.instant:
+    if not spec.instant:
         return
     first, step = 0, 1
     if drawn.still:

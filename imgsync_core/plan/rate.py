@@ -7,12 +7,12 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from ..media.frames import FrameSource, OnStep
+from ..media.frames import FrameSource, View
 
 _measured: dict[Hashable, float] = {}  # seconds a frame in the last job of a kind
 
 
-class Timed(FrameSource):
+class Timed(View):
     """The frames of an engine, which notes how long they take.
 
     kind: what makes two jobs equally fast: engine, size, options.
@@ -21,16 +21,14 @@ class Timed(FrameSource):
     """
 
     def __init__(self, source: FrameSource, kind: Hashable, still: bool) -> None:
-        self._source, self._kind, self.still = source, kind, still
-        self.size, self.channels = source.size, source.channels
-        self.fps, self.n_frames = source.fps, source.n_frames
-        self.period, self.lead = source.period, source.lead
+        super().__init__(source)
+        self._kind, self.still = kind, still
         self._began = False
         self._frames, self._seconds = 0, 0.0
 
     def read(self, start: int, stop: int) -> np.ndarray:
         before = time.perf_counter()
-        frames = self._source.read(start, stop)
+        frames = self.source.read(start, stop)
         if self._began:
             self._seconds += time.perf_counter() - before
             self._frames += len(frames)
@@ -42,12 +40,3 @@ class Timed(FrameSource):
     def seconds_a_frame(self) -> float | None:
         """As measured in this job or, before it began, in the last one of its kind; or None."""
         return _measured.get(self._kind)
-
-    def watch(self, on_step: OnStep | None) -> None:
-        self._source.watch(on_step)
-
-    def cancel(self) -> None:
-        self._source.cancel()
-
-    def close(self) -> None:
-        self._source.close()

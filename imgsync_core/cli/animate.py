@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .engines.registry import AUTO, NAMES, options_of
-from .errors import InputError
+from ..engines.options import Option
+from ..engines.registry import AUTO, NAMES, options_of
+from ..errors import InputError
+from .base import add_job, add_json, job_of, run_job, settle
 
-_STRENGTHS = ("mouth", "head", "blink", "expression")
+_STRENGTHS = tuple(o.name for o in options_of("built-in") if o.strength)
 
 
 def add(commands: Any) -> None:
@@ -38,15 +40,11 @@ def add(commands: Any) -> None:
 
 
 def _add_rest(p: argparse.ArgumentParser) -> None:
-    from .cli import add_json
-
     p.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     add_json(p)
 
 
 def _add_animate(commands: Any) -> None:
-    from .cli import add_job
-
     p = commands.add_parser(
         "animate",
         help="let the face in a picture speak",
@@ -84,25 +82,27 @@ def _add_animate(commands: Any) -> None:
     p.set_defaults(run=_animate)
 
 
+def _declared() -> dict[str, list[tuple[str, Option]]]:
+    """The options that have a word here, by name, with the engines that have them."""
+    declared: dict[str, list[tuple[str, Option]]] = {}
+    for engine in NAMES:
+        for option in options_of(engine):
+            if option.flag != "-":
+                declared.setdefault(option.name, []).append((engine, option))
+    return declared
+
+
 def _add_options(p: argparse.ArgumentParser) -> None:
-    """The options that engines declare; what several have is one word."""
-    having: dict[str, list[str]] = {}
-    declared = {}
-    for name in NAMES:
-        for option in options_of(name):
-            having.setdefault(option.name, []).append(name)
-            declared[option.name] = option
+    """The options that engines declare; each checks its own range and choices later."""
     group = p.add_argument_group("options of engines with networks")
-    for option in declared.values():
-        words: dict[str, Any] = {"dest": f"option_{option.name}", "default": None}
+    for name, having in _declared().items():
+        _, option = having[0]
+        words: dict[str, Any] = {"dest": f"option_{name}", "default": None}
         if option.kind is bool:
             words["action"] = "store_true"
         else:
-            words |= {"choices": option.choices or None, "metavar": option.kind.__name__.upper()}
-            words |= {"type": option.kind}
-        engines = ", ".join(having[option.name])
-        default = "" if option.kind is bool or option.default in ("", 0) else f" ({option.default})"
-        group.add_argument(option.word, help=f"{option.help}{default}; {engines}", **words)
+            words["metavar"] = "|".join(option.choices) or option.kind.__name__.upper()
+        group.add_argument(option.word, help="; ".join(_helps(having)), **words)
     group.add_argument("--models", metavar="DIR", help="folder of published models")
     group.add_argument("--device", default="auto", help="such as cuda, cuda:1, mps or cpu (auto)")
     group.add_argument(
@@ -113,24 +113,36 @@ def _add_options(p: argparse.ArgumentParser) -> None:
     )
 
 
+def _helps(having: list[tuple[str, Option]]) -> list[str]:
+    """What an option means; said once where it is the same for several engines."""
+    meanings: dict[str, list[str]] = {}
+    for engine, option in having:
+        plain = option.kind is bool or option.default in ("", 0)
+        default = "" if plain else f" ({option.default})"
+        meanings.setdefault(f"{option.help}{default}", []).append(engine)
+    return [f"{text}; {', '.join(engines)}" for text, engines in meanings.items()]
+
+
 def _animate(args: argparse.Namespace) -> None:
-    from .animation import Animation, parse_which
-    from .cli import job_of, run_job
+    from ..face.wanted import WantedFace, parse_which
+    from ..job import Animation
 
     index, point = parse_which(args.face)
     mouth = _numbers("--mouth", args.mouth, 3)
     eyes = _numbers("--eyes", args.eyes, 4)
-    how = Animation(
-        engine=args.engine,
+    who = WantedFace(
         index=index,
         point=point,
         mouth=(mouth[0], mouth[1], mouth[2]) if mouth else None,
         eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
+    )
+    how = Animation(
+        engine=args.engine,
+        who=who,
         seed=args.seed,
-        strength=_strength(args.strength),
         options=_options(args),
+        lively=_strength(args.strength) if args.lively else None,
         host=_host(args),
-        lively=args.lively,
     )
     run_job(replace(job_of(args), animation=how), args)
 
@@ -143,40 +155,49 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         if name.startswith("option_") and value is not None
     }
     own = {option.name for option in options_of(args.engine)}
-    for option in (option for name in NAMES for option in options_of(name)):
-        if option.name in said and option.name not in own:
+    for name, having in _declared().items():
+        if name in said and name not in own:
             raise InputError(
-                f"{option.word} is not for the engine {args.engine}. Choose another (--engine)."
+                f"{having[0][1].word} is not for the engine {args.engine}. "
+                "Choose another (--engine)."
             )
-    return said
+    strength = _strength(args.strength)
+    moves = args.engine == AUTO or set(strength) <= own
+    if strength and not (moves or args.lively):
+        raise InputError(
+            f"--strength is not for the engine {args.engine}. Choose another (--engine), or "
+            "--lively."
+        )
+    return said | (strength if moves else {})
 
 
 def _host(args: argparse.Namespace) -> Any:
     """Where networks run, decided here once."""
-    from .engines.base import Host
-    from .engines.devices import choose
+    from ..engines.base import Host
+    from ..plan.numbers import choose
 
     device, dtype = choose(args.device, args.dtype)
-    return Host(device=device, dtype=dtype, models=Path(args.models) if args.models else None)
+    models = Path(args.models) if args.models else None
+    return Host(device=device, dtype=dtype, models=models, settle=settle)
 
 
 def _faces(args: argparse.Namespace) -> None:
     import json
 
-    from .face.find import find_faces, pick
-    from .media.overlay import draw_faces
-    from .media.picture import load_picture
+    from ..face.find import find_faces, pick
+    from ..media.overlay import draw_faces
+    from ..media.picture import load_picture
 
     rgb = load_picture(args.picture).over((0, 0, 0))
     faces = find_faces(rgb)
     pick(faces)
     draw_faces(rgb, faces, _target(args))
     if args.json:
-        print(json.dumps({"faces": [json.loads(face.to_json()) for face in faces]}))  # noqa: T201
+        print(json.dumps({"faces": [json.loads(face.to_json()) for face in faces]}))
         return
     for i, face in enumerate(faces):
         x, y, w, h = face.box
-        print(  # noqa: T201
+        print(
             f"face {i}: {w:.0f}x{h:.0f} at ({x:.0f}, {y:.0f}), "
             f"lip line {face.confidence * 100:.0f} % sure"
         )
@@ -185,16 +206,16 @@ def _faces(args: argparse.Namespace) -> None:
 def _curves(args: argparse.Namespace) -> None:
     import json
 
-    from .engines.built_in.export import export
-    from .media.sound import FileSound
+    from ..engines.built_in.export import export
+    from ..media.sound import FileSound
 
     n = export(FileSound(args.sound), _target(args), args.seed)
     words = {"path": args.output, "values": n, "rate": 50}
-    print(json.dumps(words) if args.json else f"wrote {args.output}: {n} values at 50 Hz")  # noqa: T201
+    print(json.dumps(words) if args.json else f"wrote {args.output}: {n} values at 50 Hz")
 
 
 def _target(args: argparse.Namespace) -> Path:
-    from .media.muxer import check_target
+    from ..media.muxer import check_target
 
     path = Path(args.output)
     check_target(path, args.overwrite)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .errors import WeightsError
+from ..errors import WeightsError
 
 
 def add(commands: Any) -> None:
@@ -44,13 +44,13 @@ def _add_folder(p: argparse.ArgumentParser) -> None:
 
 def models_folder(args: argparse.Namespace) -> Path:
     """The folder that --models names, or the usual one."""
-    from .models.published import default_folder
+    from ..models.published import default_folder
 
     return Path(args.models) if args.models else default_folder()
 
 
 def _list(args: argparse.Namespace) -> None:
-    from .models.published import published
+    from ..models.published import published
 
     folder = models_folder(args)
     entries = [
@@ -80,8 +80,8 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _verify(args: argparse.Namespace) -> None:
-    from .models.published import named, published
-    from .models.verify import verify
+    from ..models.published import named, published
+    from ..models.verify import verify
 
     folder = models_folder(args)
     asked = [named(name) for name in args.names]
@@ -102,8 +102,8 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from .models.fetch import fetch
-    from .models.published import with_needs
+    from ..models.fetch import fetch
+    from ..models.published import with_needs
 
     folder = models_folder(args)
     paths = []

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .align import Geometry, box_around, corners, inverse, moved, warp
-from .restore import gaussian
+from .crop import CropShape, box_around, corners, inverse, moved, warp
 
 FEATHER = 4 / 256  # of R: the feather's half width; the mask leaves 9 / 256 to the crop's edge
 RING = 28 / 256  # of R: how far the ring reaches
@@ -34,9 +33,9 @@ class Paste:
     mask: (1, R, R) float, 1 = keep, 0 = draw, on the device that the faces are on.
     """
 
-    def __init__(self, geometry: Geometry, mask: Tensor) -> None:
-        self.geometry = geometry
-        side = geometry.resolution
+    def __init__(self, shape: CropShape, mask: Tensor) -> None:
+        self.shape = shape
+        side = shape.resolution
         drawn = (1 - mask)[None].float()
         half = max(1, round(FEATHER * side))
         soft = _blurred(_grown(drawn, half), 2 * half + 1).clamp(0, 1)
@@ -82,13 +81,13 @@ class Paste:
         scale: pixels of the crop per pixel of the frame. Nothing is enlarged here, so that the
         warp samples the faces once; shrinking needs a filter that the warp does not have.
         """
-        side = self.geometry.resolution
-        w, h = (max(2, min(side, round(n / scale))) for n in self.geometry.size)
+        side = self.shape.resolution
+        w, h = (max(2, min(side, round(n / scale))) for n in self.shape.size)
         weight = self.weight.to(face)
         if (w, h) != (side, side):
             face = functional.interpolate(face, (h, w), mode="bicubic", antialias=True)
             weight = functional.interpolate(weight, (h, w), mode="bilinear", antialias=True)
-        by = matrices.new_tensor([w / self.geometry.size[0], h / self.geometry.size[1]])
+        by = matrices.new_tensor([w / self.shape.size[0], h / self.shape.size[1]])
         fitted = matrices * by[:, None]
         fitted[:, :, 2] += (by - 1) / 2  # pixel centres are at integers
         return face, weight, fitted
@@ -97,7 +96,7 @@ class Paste:
         self, matrices: Tensor, size: tuple[int, int]
     ) -> Iterator[tuple[list[int], list[tuple[int, int, int, int]]]]:
         """Frames to do at once, each with the box x, y, w, h to do; of one size in a batch."""
-        spots = [box_around(spot, size) for spot in corners(matrices, self.geometry.size)]
+        spots = [box_around(spot, size) for spot in corners(matrices, self.shape.size)]
         w = max(right - left for left, _, right, _ in spots)
         h = max(bottom - top for _, top, _, bottom in spots)
         step = max(1, PIXELS // (w * h))
@@ -123,6 +122,18 @@ class Paste:
         below = torch.from_numpy(pixels).to(face.device).permute(0, 3, 1, 2).to(face)
         mixed = below + share * (seen - below)
         return (mixed + 0.5).floor().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def gaussian(size: int, like: Tensor) -> Tensor:
+    """The weights (size,) of a Gaussian whose width follows from its size, as OpenCV has it.
+
+    Worked out in the precision of ``like``: the last bit of their sum decides whether white stays
+    white when the result is cut off to integers.
+    """
+    sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+    at = torch.arange(size, dtype=like.dtype, device=like.device) - size // 2
+    weight = torch.exp(-at.square() / (2 * sigma**2))
+    return weight / weight.sum()
 
 
 def _rim(side: int, width: int, like: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .base import add_json
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    from .cli import add_json
-
     p = commands.add_parser(
         "doctor",
         help="what is installed, and what this machine can do",
@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
 def _doctor(args: argparse.Namespace) -> int:
     import json
 
-    from .doctor import described, examine
+    from ..doctor import described, examine
 
     found = examine()
-    print(json.dumps(found, indent=1) if args.json else "\n".join(described(found)))  # noqa: T201
+    print(json.dumps(found, indent=1) if args.json else "\n".join(described(found)))
     return 0 if found["ok"] else 1

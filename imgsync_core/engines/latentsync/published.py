@@ -1,16 +1,40 @@
-"""Back into the frame as the published pipeline does it: the whole crop, with a feathered edge."""
+"""What only the published pipeline does: whole pixels, a running bias, the whole crop pasted."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .align import FILL, Geometry, inverse, warp
+from ..runtime.crop import FILL, CropShape, inverse, warp
+from ..runtime.paste import gaussian
+from ..runtime.track import SMALLEST, CropTrack
+
+
+class PublishedTrack(CropTrack):
+    """Points as whole numbers, nothing smoothed, frame by frame with the aligner's bias."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._matrices: dict[int, Tensor | None] = {}
+
+    def matrix(self, index: int) -> Tensor | None:
+        """(2, 3) frame to crop in float32; None where no face is to be pasted over."""
+        n = self._source.n_frames
+        self._look(min(n, index + self._reach + self._gap + 1))
+        return self._matrices[self._key(index)]
+
+    def _seen(self, key: int) -> None:
+        points = self._points[key]
+        self._matrices[key] = None
+        if np.isfinite(points[0, 0]) and np.ptp(points, 0).max() >= SMALLEST:
+            whole = torch.from_numpy(np.rint(points))[None]
+            self._matrices[key] = self._usable(self._align(whole)[0])
 
 
 @dataclass(frozen=True)
@@ -48,18 +72,6 @@ def _eroded(mask: Tensor, before: int, after: int) -> Tensor:
     return padded
 
 
-def gaussian(size: int, like: Tensor) -> Tensor:
-    """The weights (size,) of a Gaussian whose width follows from its size, as OpenCV has it.
-
-    Worked out in the precision of ``like``: the last bit of their sum decides whether white stays
-    white when the result is cut off to integers.
-    """
-    sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
-    at = torch.arange(size, dtype=like.dtype, device=like.device) - size // 2
-    weight = torch.exp(-at.square() / (2 * sigma**2))
-    return weight / weight.sum()
-
-
 def _blurred(mask: Tensor, size: int) -> Tensor:
     """(1, 1, h, w) blurred in both directions; the edges are mirrored, the last pixel once."""
     weight = gaussian(size, mask)
@@ -76,7 +88,7 @@ def unsqueezed(face: Tensor, size: tuple[int, int]) -> Tensor:
     )
 
 
-def restored(frame: np.ndarray, face: Tensor, matrix: Tensor, geometry: Geometry) -> np.ndarray:
+def restored(frame: np.ndarray, face: Tensor, matrix: Tensor, geometry: CropShape) -> np.ndarray:
     """A frame uint8 (h, w, 3) with a face (3, R, R) in -1..1 put back through (2, 3)."""
     size = frame.shape[1], frame.shape[0]
     edge = edge_masks(matrix, geometry.size, size)

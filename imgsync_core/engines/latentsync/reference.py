@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from ...media.frames import FrameSource, Mirrored, PingPong
 
 
 @dataclass(frozen=True)
@@ -34,15 +31,6 @@ class Way:
     surplus: bool
     whole: bool
     mirrored: bool
-
-    def lengthened(
-        self, source: FrameSource, n_frames: int
-    ) -> tuple[FrameSource, Callable[[int], int]]:
-        """The clip there and back as often as needed, and which of its frames each frame is."""
-        if source.n_frames >= n_frames:
-            return source, int
-        longer = (Mirrored if self.mirrored else PingPong)(source, n_frames)
-        return longer, longer.shown
 
 
 REFERENCE = Way(

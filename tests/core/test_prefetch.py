@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsync_core.media.ahead import Ahead
+from imgsync_core.media.prefetch import Prefetcher
 
 ITEM = bytes(10)
 
 
 def threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name == "imgsync-ahead"]
+    return [t for t in threading.enumerate() if t.name == "imgsync-prefetch"]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ class Producer:
 @given(st.lists(st.integers(1, 50), max_size=40), st.integers(0, 200))
 @settings(max_examples=50)
 def test_items_come_in_order_whatever_the_budget(sizes, budget):
-    ahead = Ahead(iter(Producer(sizes)), len, budget)
+    ahead = Prefetcher(iter(Producer(sizes)), len, budget)
     got = list(ahead)
     ahead.stop()
     assert got == list(Producer(sizes))
@@ -65,7 +65,7 @@ def test_what_waits_never_costs_more_than_the_budget_but_for_one_item(sizes, bud
             made.append(size)
             yield bytes(size)
 
-    ahead = Ahead(items(), len, budget)
+    ahead = Prefetcher(items(), len, budget)
     for taken in range(len(sizes)):
         time.sleep(0.0005)  # let it run ahead
         waiting = made[taken:-1]  # the item made last may still be in the producer's hands
@@ -78,7 +78,7 @@ def test_what_waits_never_costs_more_than_the_budget_but_for_one_item(sizes, bud
 @pytest.mark.parametrize(("budget", "waiting"), [(0, 1), (9, 1), (10, 1), (35, 3), (40, 4)])
 def test_it_runs_ahead_as_far_as_the_budget_goes(budget, waiting):
     producer = Producer([10] * 100)
-    ahead = Ahead(iter(producer), len, budget)
+    ahead = Prefetcher(iter(producer), len, budget)
     # those that wait, and one in the producer's hands
     assert until(lambda: producer.made == waiting + 1)
     time.sleep(0.02)
@@ -92,14 +92,14 @@ def test_it_runs_ahead_as_far_as_the_budget_goes(budget, waiting):
 
 def test_it_works_while_the_reader_does_something_else():
     producer = Producer([1] * 5)
-    ahead = Ahead(iter(producer), len, 1000)
+    ahead = Prefetcher(iter(producer), len, 1000)
     assert until(lambda: producer.made == 5)
     ahead.stop()
     assert len(list(ahead)) == 5  # what was made is not lost
 
 
 def test_peek_leaves_the_item_where_it_is():
-    ahead = Ahead(iter(Producer([1, 2])), len, 100)
+    ahead = Prefetcher(iter(Producer([1, 2])), len, 100)
     assert ahead.peek() == ahead.peek() == ahead.pop() == b"\x01"
     assert ahead.pop() == b"\x02\x02"
     assert ahead.peek() is None
@@ -113,7 +113,7 @@ def test_an_error_comes_after_the_items_before_it(after, error):
         yield from [ITEM] * after
         raise error
 
-    ahead = Ahead(items(), len, 1000)
+    ahead = Prefetcher(items(), len, 1000)
     for _ in range(after):
         assert ahead.pop() == ITEM
     for ask in (ahead.peek, ahead.pop, ahead.peek):  # and does not go away
@@ -124,7 +124,7 @@ def test_an_error_comes_after_the_items_before_it(after, error):
 
 
 def test_an_error_in_the_cost_is_not_lost():
-    ahead = Ahead(iter([ITEM]), lambda item: 1 // 0, 10)
+    ahead = Prefetcher(iter([ITEM]), lambda item: 1 // 0, 10)
     with pytest.raises(ZeroDivisionError):
         ahead.pop()
     ahead.stop()
@@ -133,7 +133,7 @@ def test_an_error_in_the_cost_is_not_lost():
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_stop_ends_the_thread_while_it_waits_for_room(taken):
     producer = Producer([10] * 1000)
-    ahead = Ahead(iter(producer), len, 20)
+    ahead = Prefetcher(iter(producer), len, 20)
     for _ in range(taken):
         ahead.pop()
     assert until(lambda: producer.made == taken + 3)
@@ -155,7 +155,7 @@ def test_stop_waits_for_the_item_in_work_and_takes_no_further():
             made.append(i)
             yield ITEM
 
-    ahead = Ahead(items(), len, 10_000)
+    ahead = Prefetcher(items(), len, 10_000)
     assert started.wait(5)
     threading.Timer(0.02, go_on.set).start()
     ahead.stop()
@@ -172,14 +172,14 @@ def test_what_the_items_hold_is_let_go_by_the_thread_itself():
         finally:
             closed_on.append(threading.current_thread().name)
 
-    ahead = Ahead(items(), len, 20)
+    ahead = Prefetcher(items(), len, 20)
     ahead.pop()
     ahead.stop()
-    assert closed_on == ["imgsync-ahead"]
+    assert closed_on == ["imgsync-prefetch"]
 
 
 def test_stop_twice_and_after_the_end():
-    ahead = Ahead(iter([ITEM]), len, 10)
+    ahead = Prefetcher(iter([ITEM]), len, 10)
     assert list(ahead) == [ITEM]
     ahead.stop()
     ahead.stop()
@@ -193,7 +193,7 @@ def test_a_waiting_reader_is_woken_by_an_item_and_by_the_end():
         yield ITEM
         go_on.acquire()
 
-    ahead = Ahead(items(), len, 10)
+    ahead = Prefetcher(items(), len, 10)
     got = []
     reader = threading.Thread(target=lambda: got.extend(ahead))
     reader.start()
@@ -209,6 +209,6 @@ def test_a_waiting_reader_is_woken_by_an_item_and_by_the_end():
 
 
 def test_nothing_to_do_ends_at_once():
-    ahead = Ahead(iter(()), len, 10)
+    ahead = Prefetcher(iter(()), len, 10)
     assert ahead.pop() is None and list(ahead) == []
     ahead.stop()

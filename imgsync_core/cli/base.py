@@ -1,25 +1,25 @@
-"""The ``imgsync`` command. Nothing heavy is imported before a command needs it."""
+"""What commands have in common: words of a job, progress, and showing what came out."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, cli_animate, cli_doctor, cli_models
-from .errors import EncodingError, ImgSyncError, InputError
+from ..errors import EncodingError, InputError
+from ..watcher import Watcher
 
 if TYPE_CHECKING:
-    from .media.muxer import Report
-    from .preflight import Forecast
-    from .render import Job
+    from ..engines.base import EngineSpec
+    from ..job import Job, Prepared
+    from ..media.muxer import Report
+    from ..media.picture import RGB
 
-_MODES = ("hold", "loop", "ping-pong", "pan-zoom")
+_MODES = ("hold", "loop", "ping-pong", "mirrored", "pan-zoom")
 _MOVES = ("zoom in", "zoom out", "pan left", "pan right", "pan up", "pan down", "drift")
 _FITS = ("keep", "crop", "pad", "stretch")
 _PRESETS = (
@@ -27,54 +27,6 @@ _PRESETS = (
 )  # fmt: skip
 
 _MMAP_THRESHOLD = -3  # mallopt(3)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 = done, 1 = refused or failed (one sentence on stderr), 2 = usage."""
-    args = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return args.run(args) or 0
-    except ImgSyncError as e:
-        return _fail(args, str(e))
-    except KeyboardInterrupt:
-        return _fail(args, "Cancelled; nothing was written.")
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _fail(args: argparse.Namespace, sentence: str) -> int:
-    if args.json:
-        print(json.dumps({"error": sentence}))
-    print(f"imgsync: {sentence}", file=sys.stderr)
-    return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="imgsync", description="One picture and one voice become one exact video."
-    )
-    parser.add_argument("--version", action="version", version=f"imgsync {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    cli_animate.add(commands)
-    _add_extend(commands)
-    _add_probe(commands)
-    _add_demo(commands)
-    cli_models.add(commands)
-    cli_doctor.add(commands)
-    return parser
-
-
-def _add_extend(commands: Any) -> None:
-    p = commands.add_parser(
-        "extend",
-        help="make a picture or a short clip last as long as a sound",
-        description="Make a picture or a short clip last exactly as long as a sound.",
-    )
-    add_job(p)
-    p.set_defaults(run=_extend)
 
 
 def add_job(p: argparse.ArgumentParser) -> None:
@@ -95,6 +47,9 @@ def add_job(p: argparse.ArgumentParser) -> None:
     move.add_argument("--from", dest="start_rect", metavar="X,Y,W,H", help="pan-zoom: first view")
     move.add_argument("--to", dest="end_rect", metavar="X,Y,W,H", help="pan-zoom: last view")
     move.add_argument("--linear", action="store_true", help="pan-zoom: no slow start and end")
+    p.add_argument(
+        "--strict", action="store_true", help="refuse damaged files instead of noting what is lost"
+    )
     size = p.add_argument_group("size")
     size.add_argument("--size", metavar="WxH", help="such as 1080x1920; 1080x0 keeps the shape")
     size.add_argument("--fit", choices=_FITS, default="keep", help="how the size is reached (keep)")
@@ -110,10 +65,11 @@ def add_job(p: argparse.ArgumentParser) -> None:
 
 def _add_output(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write")
-    _add_file(p)
+    add_file(p)
 
 
-def _add_file(p: argparse.ArgumentParser) -> None:
+def add_file(p: argparse.ArgumentParser) -> None:
+    """How the file is written, and what is printed."""
     p.add_argument("--preset", choices=_PRESETS, help="how to encode (by the name of OUT)")
     p.add_argument("--crf", type=int, help="quality, lower is better (mp4-h264: 18)")
     p.add_argument("--audio-bitrate", type=int, metavar="KBPS", help="of the sound (192)")
@@ -127,60 +83,26 @@ def add_json(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def _add_probe(commands: Any) -> None:
-    p = commands.add_parser(
-        "probe",
-        help="what a file is, and whether its picture and sound agree",
-        description="Show what a file is, and whether its picture and sound end together.",
-    )
-    p.add_argument("file", metavar="FILE")
-    add_json(p)
-    p.set_defaults(run=_probe)
-
-
-def _add_demo(commands: Any) -> None:
-    p = commands.add_parser(
-        "demo",
-        help="make a talking video from nothing, to see that all works",
-        description="Draw a portrait, synthesise a speech-like sound, and let the one speak with "
-        "the other.",
-    )
-    p.add_argument("output", metavar="OUT.mp4")
-    p.add_argument("--seconds", type=float, default=6.0, help="duration (6)")
-    _add_file(p)
-    p.set_defaults(run=_demo)
-
-
-# -- commands --
-
-
-def _extend(args: argparse.Namespace) -> None:
-    run_job(job_of(args), args)
-
-
 def job_of(args: argparse.Namespace) -> Job:
     """The words of extend and animate as a job."""
-    from .media.encoding import preset_for
-    from .media.extend import Extension
-    from .media.fit import BLUR, Fit
-    from .media.motion import MOVES, parse_rect
-    from .media.picture import parse_color
-    from .render import Job, SoundEdit
-    from .timeline import parse_grid
+    from ..job import Job, SoundEdit
+    from ..media.extend import Extension
+    from ..media.fit import BLUR, Fit
+    from ..media.motion import MOVES, parse_rect
+    from ..media.picture import parse_color
+    from ..timeline import parse_grid
 
     start, end = MOVES[args.move]
-    blur = args.background == BLUR
-    color = (0, 0, 0) if blur else parse_color(args.background)
+    background = BLUR if args.background == BLUR else parse_color(args.background)
     width, height = _size(args.size)
     return Job(
         picture=args.picture,
         sound=args.sound,
-        encoding=preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate),
         frames=args.frames,
         seconds=args.seconds and _seconds("--seconds", args.seconds),
         fps=args.fps,
         grid=parse_grid(args.grid),
-        fit=Fit(args.fit, width, height, args.multiple_of, BLUR if blur else color),
+        fit=Fit(args.fit, width, height, args.multiple_of, background),
         extension=args.mode
         and Extension(
             args.mode,
@@ -196,74 +118,53 @@ def job_of(args: argparse.Namespace) -> Job:
             _seconds("--pad-start", args.pad_start),
             _seconds("--pad-end", args.pad_end),
         ),
-        background=color,
+        strict=args.strict,
     )
-
-
-def _demo(args: argparse.Namespace) -> None:
-    from .animation import Animation
-    from .demo import demo_picture, demo_speech
-    from .media.encoding import preset_for
-    from .media.picture import Picture
-    from .media.sound import ArraySound
-    from .render import Job
-
-    if not 0 < args.seconds <= 3600:
-        raise InputError("--seconds of a demo are above 0 and at most 3600.")
-    rate = 44100
-    job = Job(
-        picture=Picture(demo_picture(768), source="demo"),
-        sound=ArraySound(demo_speech(args.seconds, rate), rate),
-        animation=Animation(),
-        encoding=preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate),
-    )
-    run_job(job, args)
-
-
-def _probe(args: argparse.Namespace) -> None:
-    from .media.probe import probe
-
-    info = probe(args.file)
-    if args.json:
-        print(json.dumps(info.as_dict(), indent=1))
-        return
-    print("\n".join(_described(info.as_dict())))
 
 
 def run_job(job: Job, args: argparse.Namespace) -> None:
     """Render with progress, and show what came out."""
-    from .render import render
+    from ..job import prepare, render
+    from ..media.encoding import preset_for
+    from ..media.muxer import check_target
 
     began = time.perf_counter()
-    expected: dict[str, Any] = {}
-
-    def tell(forecast: Forecast) -> None:
-        expected["forecast"] = forecast.as_dict()
-        _settle(forecast.engine)  # what auto took is known only now
-        if not (args.quiet or args.json):
-            print(forecast.sentence(), file=sys.stderr)
-
-    if job.animation is not None:
-        _settle(job.animation.engine)
-    with _Progress(args.quiet or args.json) as progress:
+    encoding = preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate)
+    target = Path(args.output)
+    check_target(target, args.overwrite)
+    with prepare(job, place=target) as prepared, _Progress(args.quiet or args.json) as progress:
+        _tell(prepared, args)
         report = render(
-            job, args.output, overwrite=args.overwrite, on_forecast=tell, on_progress=progress
+            prepared,
+            target,
+            encoding,
+            background=_background(args),
+            overwrite=args.overwrite,
+            watcher=Watcher(progress=progress.step),
         )
-    _show(report, expected, time.perf_counter() - began, args)
+        _show(report, prepared, time.perf_counter() - began, args)
 
 
-def _settle(name: str) -> None:
+def _tell(prepared: Prepared, args: argparse.Namespace) -> None:
+    if prepared.forecast is not None and not (args.quiet or args.json):
+        print(prepared.forecast.sentence(), file=sys.stderr)
+
+
+def _background(args: argparse.Namespace) -> RGB:
+    from ..media.fit import BLUR
+    from ..media.picture import parse_color
+
+    given = getattr(args, "background", BLUR)
+    return (0, 0, 0) if given == BLUR else parse_color(given)
+
+
+def settle(spec: EngineSpec) -> None:
     """Threads and memory as the engine runs best with them; the process is ours alone."""
     import torch
 
-    from .engines.registry import AUTO, engine
-
-    if name == AUTO:
-        return
-    spec = engine(name).spec
     if spec.threads:
         torch.set_num_threads(spec.threads)
-    if spec.window > 1:
+    if spec.streams:
         _give_memory_back()
 
 
@@ -279,21 +180,21 @@ def _give_memory_back() -> None:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 16)
 
 
-def _show(
-    report: Report, expected: dict[str, Any], seconds: float, args: argparse.Namespace
-) -> None:
+def _show(report: Report, prepared: Prepared, seconds: float, args: argparse.Namespace) -> None:
     result = report.info.as_dict()
     if args.json:
-        result |= expected
+        if prepared.forecast is not None:
+            result["forecast"] = prepared.forecast.as_dict()
         result |= {"path": str(report.path), "notes": report.notes, "seconds": round(seconds, 3)}
         print(json.dumps(result, indent=1))
         return
-    print("\n".join([f"wrote {report.path} in {seconds:.1f} s", *_described(result)[1:]]))
+    print("\n".join([f"wrote {report.path} in {seconds:.1f} s", *described(result)[1:]]))
     for note in report.notes:
         print(f"note: {note}")
 
 
-def _described(info: dict[str, Any]) -> list[str]:
+def described(info: dict[str, Any]) -> list[str]:
+    """What a probe says of a file, as lines for people."""
     lines = [
         f"{info['name']}: {info['container']}, {info['duration']:.3f} s, {info['bytes']:,} bytes"
     ]
@@ -344,14 +245,15 @@ class _Progress:
         self._bar: Any = None
         self._tenth = 0
 
-    def __enter__(self) -> Callable[[float, int], None]:
-        return self._step
+    def __enter__(self) -> _Progress:
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _step(self, done: float, total: int) -> None:
+    def step(self, done: float, total: int) -> None:
+        """So many frames are done."""
         if self._silent:
             return
         done = int(done)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Items of ``items``, made on another thread before they are asked for.
 
     cost: bytes that one item takes.   budget: bytes that may wait; one item always may.
@@ -24,7 +24,7 @@ class Ahead(Generic[T]):
         self._changed = threading.Condition()
         self._done = self._stopped = False
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="imgsync-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="imgsync-prefetch", daemon=True)
         self._thread.start()
 
     def peek(self) -> T | None:

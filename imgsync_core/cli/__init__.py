@@ -1,0 +1,52 @@
+"""The ``imgsync`` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__
+from ..errors import ImgSyncError
+from . import animate, demo, doctor, extend, models, probe
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 = done, 1 = refused or failed (one sentence on stderr), 2 = usage."""
+    args = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return args.run(args) or 0
+    except ImgSyncError as e:
+        return _fail(args, str(e))
+    except KeyboardInterrupt:
+        return _fail(args, "Cancelled; nothing was written.")
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(args: argparse.Namespace, sentence: str) -> int:
+    if args.json:
+        print(json.dumps({"error": sentence}))
+    print(f"imgsync: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imgsync", description="One picture and one voice become one exact video."
+    )
+    parser.add_argument("--version", action="version", version=f"imgsync {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    animate.add(commands)
+    extend.add(commands)
+    probe.add(commands)
+    demo.add(commands)
+    models.add(commands)
+    doctor.add(commands)
+    return parser

@@ -1,0 +1,40 @@
+"""No motion at all: what is left where there is no face to move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import Engine, EngineSpec, Host, Values
+
+if TYPE_CHECKING:
+    from ..audio.speech import Speech
+    from ..face.tracks import FaceTrack
+    from ..media.frames import FrameSource
+    from ..timeline import Timeline
+
+SPEC = EngineSpec("extend", "Plain extension", "Apache-2.0", draws="nothing", wants="nothing")
+
+
+class PlainExtension(Engine):
+    """Shows the picture, or plays the clip, as it is."""
+
+    spec = SPEC
+
+    def animate(
+        self,
+        source: FrameSource,
+        faces: FaceTrack,
+        speech: Speech,
+        timeline: Timeline,
+        *,
+        seed: int,
+    ) -> FrameSource:
+        """The source, its last frame held to the end; the seed changes nothing."""
+        from ..media.frames import Held
+
+        return Held(source, timeline.n_frames)
+
+
+def make(values: Values, host: Host) -> PlainExtension:
+    """The engine; it has no options and needs no device."""
+    return PlainExtension()

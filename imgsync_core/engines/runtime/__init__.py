@@ -1,0 +1,1 @@
+"""What engines with networks share: files, networks, crops, windows in and frames out."""

@@ -1,0 +1,40 @@
+"""Options that engines with networks have in common, so that one word means one thing."""
+
+from __future__ import annotations
+
+from ..options import Option
+
+MODES = ("default", "reference")
+
+
+def steps(default: int) -> Option:
+    """Of denoising."""
+    text = f"denoising steps, {default} to {max(50, default)}"
+    return Option("steps", int, default, text, low=1, high=999)
+
+
+def guidance(default: float, text: str) -> Option:
+    """How far to go from the unconditional prediction to the conditional one."""
+    return Option("guidance", float, default, text, low=0, high=20)
+
+
+def file(name: str, text: str, *, rare: bool = True) -> Option:
+    """A file of a model, by name."""
+    return Option(name, str, "", text, file=True, rare=rare)
+
+
+MODE = Option(
+    "mode", str, "default",
+    "what to keep to: default, or reference: the published pipeline's own numbers",
+    choices=MODES, flag="--engine-mode", rare=True,
+)  # fmt: skip
+LOW_MEMORY = Option(
+    "low_memory", bool, False,
+    "do small parts one after the other, networks wait in main memory: slower", rare=True,
+)  # fmt: skip
+RETRY = Option(
+    "auto", bool, False, "when memory runs out, go on once in the low-memory plan", rare=True
+)
+COMPILE = Option(
+    "compile", bool, False, "let torch compile the network when it first runs", rare=True
+)

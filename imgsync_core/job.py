@@ -1,0 +1,416 @@
+"""A job in, a file out: file -> portrait and speech -> timeline -> chunks of frames -> muxer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import FaceError, InputError, TimeError
+from .machine import Machine, look
+from .media.encoding import DEFAULT, Encoding, preset, preset_for
+from .media.extend import HOLD, Extension, extend
+from .media.fit import AS_IT_IS, Fit
+from .media.frames import Fitted, FrameSource, Trimmed
+from .media.loudness import normalise
+from .media.motion import PanZoom
+from .media.muxer import Muxer, Report
+from .media.picture import RGB, Picture
+from .media.sound import FileSound, Sound, pad, trim
+from .media.source import open_source
+from .media.space import check_space, likely_bytes, moving_frames
+from .timeline import GRIDS, Grid, Timeline
+from .watcher import NOBODY, Watcher
+
+if TYPE_CHECKING:
+    from .audio.speech import Speech
+    from .engines.base import Engine, Host
+    from .face.geometry import Face
+    from .face.wanted import WantedFace
+    from .plan.forecast import Forecast
+    from .plan.rate import Timed
+
+BUILT_IN = "built-in"
+
+
+@dataclass(frozen=True)
+class SoundEdit:
+    """What happens to the sound before its length counts; times in seconds.
+
+    start, duration: the part to use (duration 0 = to the end).   pad_start, pad_end: silence.
+    loudness: target in LUFS; None = leave it as it is.
+    """
+
+    start: Any = 0
+    duration: Any = 0
+    loudness: float | None = None
+    pad_start: Any = 0
+    pad_end: Any = 0
+
+    def apply(self, sound: Sound) -> Sound:
+        """The edited sound; the very same object when there is nothing to do."""
+        sound = trim(sound, self.start, self.duration)
+        if self.loudness is not None:
+            sound = normalise(sound, self.loudness)
+        return pad(sound, self.pad_start, self.pad_end)
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What is asked of an engine.
+
+    engine: its name; ``auto`` = the best that can run here, or none where there is no face.
+    who: the face to move; None = the largest that is found.
+    seed: of what is left to chance.
+    options: of the engine, by name (see `engines.registry.options_of`); with ``auto`` those that
+        the chosen one has are taken.
+    lively: before lips are drawn into a still it gets head, blinks and brows from the built-in
+        engine with these options, its mouth off; None = it stays as still as it is.
+    host: the device that the engine runs on; None = the CPU.
+    """
+
+    engine: str = BUILT_IN
+    who: WantedFace | None = None
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lively: Mapping[str, Any] | None = None
+    host: Host | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Make ``picture`` last as long as ``sound`` (or ``frames`` or ``seconds``), and let it speak.
+
+    picture: a picture or video file, or frames.   sound: a file with sound, or one that is open.
+    fps: None = the video's own, 25 for a picture.
+    extension: how a clip lasts; None = as the engine has it, or held.
+    animation: let the face in it speak; None = extend only.
+    whole: show all of a clip that is longer than the sound.
+    strict: refuse what can only be read with losses, rather than note them.
+    """
+
+    picture: str | os.PathLike[str] | Picture | FrameSource
+    sound: str | os.PathLike[str] | Sound | None
+    frames: int | None = None
+    seconds: Any = None
+    fps: Any = None
+    grid: Grid = GRIDS["any"]
+    fit: Fit = AS_IT_IS
+    extension: Extension | None = None
+    animation: Animation | None = None
+    edit: SoundEdit = field(default_factory=SoundEdit)
+    whole: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that is ready to be rendered: frames not yet drawn, and the sound that goes with them.
+
+    face: that is moved, in the first frame that shows it.   speech: what was heard of the sound.
+    forecast: what drawing will take; both are None where nothing is animated.
+    notes: what was done in another way than was asked for.
+    """
+
+    frames: FrameSource
+    sound: Sound | None
+    timeline: Timeline
+    face: Face | None = None
+    speech: Speech | None = None
+    forecast: Forecast | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why this engine; empty where it was asked for."""
+        return "" if self.forecast is None else self.forecast.reason
+
+    def close(self) -> None:
+        """Let go of open files. Reading afterwards opens them again."""
+        self.frames.close()
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def prepare(
+    job: Job,
+    *,
+    machine: Machine | None = None,
+    place: Path | None = None,
+    watcher: Watcher = NOBODY,
+) -> Prepared:
+    """Open what a job names and decide how it is done; nothing is written. Raises ImgSyncError.
+
+    machine: what there is to work with; None = look.
+    place: file or folder on the disk that will have to hold the result, so that no face is
+        animated in vain; None = not known.
+    watcher: can cancel, and sees a few frames that are drawn to learn how fast that goes.
+    """
+    source = open_source(job.picture, job.fps, strict=job.strict)
+    try:
+        sound = _sound(job)
+        timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
+        if job.whole and source.n_frames > timeline.n_frames:
+            timeline = replace(timeline, n_frames=source.n_frames)
+        if job.animation is None:
+            return Prepared(_extended(source, job, timeline.n_frames), sound, timeline)
+        if sound is None:
+            raise InputError("A face cannot speak without a sound. Give one, or use extend.")
+        return _Animating(job, job.animation, sound, timeline, machine, place, watcher).prepared(
+            source
+        )
+    except BaseException:
+        source.close()
+        raise
+
+
+def render(
+    prepared: Prepared,
+    target: str | os.PathLike[str],
+    encoding: Encoding | None = None,
+    *,
+    background: RGB = (0, 0, 0),
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    watcher: Watcher = NOBODY,
+) -> Report:
+    """Write the video of a job. Raises ImgSyncError; nothing is left behind then.
+
+    encoding: None = the preset that belongs to the target's name.
+    """
+    with Muxer(
+        target,
+        encoding or preset_for(Path(target)),
+        prepared.timeline,
+        prepared.frames.size,
+        channels=prepared.frames.channels,
+        sound=prepared.sound,
+        background=background,
+        metadata=dict(metadata or {}),
+        overwrite=overwrite,
+        notes=prepared.notes,
+        watcher=watcher,
+    ) as out:
+        out.write_source(prepared.frames)
+    return out.report
+
+
+def _sound(job: Job) -> Sound | None:
+    if job.sound is None:
+        return None
+    opened = isinstance(job.sound, Sound)
+    sound = job.sound if opened else FileSound(job.sound)  # type: ignore[arg-type]
+    return job.edit.apply(sound)  # type: ignore[arg-type]
+
+
+def timeline_for(
+    sound: Sound | None, fps: Fraction, frames: int | None, seconds: Any, grid: Grid
+) -> Timeline:
+    """The sound decides; a number of frames or seconds replaces it or asks for more.
+
+    Raises InputError when nothing says how long, or when the number is shorter than the sound.
+    """
+    wanted = 0
+    if frames is not None:
+        if frames < 1:
+            raise TimeError(f"{frames} frames were asked for; at least 1 is needed.")
+        wanted = frames
+    elif seconds is not None:
+        wanted = Timeline.of_seconds(seconds, fps).n_frames
+    elif sound is None:
+        raise InputError("Give a sound, or a number of frames or seconds.")
+    if sound is None:
+        return Timeline.of_frames(grid.round_up(wanted), fps)
+    timeline = Timeline.of_sound(sound.n_samples, sound.rate, fps, grid)
+    if not wanted:
+        return timeline
+    if wanted < Timeline.of_sound(sound.n_samples, sound.rate, fps).n_frames:
+        raise InputError(
+            f"{wanted} frames are shorter than the sound, which needs {timeline.n_frames}. "
+            "Ask for more, or trim the sound."
+        )
+    return Timeline.of_frames(grid.round_up(wanted), fps, sound.rate, sound.n_samples)
+
+
+# -- extend --
+
+
+def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:
+    size = job.fit.size(*source.size)
+    fit, extension = job.fit, job.extension or HOLD
+    if extension.mode == "pan-zoom":
+        fit = _detailed(fit, source.size, size)
+    return extend(_fitted(source, fit), n_frames, extension, size)
+
+
+def _fitted(source: FrameSource, fit: Fit) -> FrameSource:
+    return source if fit.is_identity else Fitted(source, fit)
+
+
+def _detailed(fit: Fit, native: tuple[int, int], size: tuple[int, int]) -> Fit:
+    """The same fit at up to twice the size, so that a zoom has detail to go into."""
+    scale = min(2.0, native[0] / size[0], native[1] / size[1])
+    if scale <= 1:
+        return fit
+    w, h = round(size[0] * scale), round(size[1] * scale)
+    mode = "stretch" if fit.mode == "stretch" else "pad" if fit.mode == "pad" else "crop"
+    return Fit(mode, w, h, 1, fit.background)
+
+
+# -- animate --
+
+
+class _Animating:
+    """One job with a face that speaks: who, by what, drawn on what. torch is not needed without."""
+
+    def __init__(
+        self,
+        job: Job,
+        how: Animation,
+        sound: Sound,
+        timeline: Timeline,
+        machine: Machine | None,
+        place: Path | None,
+        watcher: Watcher,
+    ) -> None:
+        from .audio.speech import Speech
+        from .engines.base import PLAIN
+        from .face.wanted import WantedFace
+
+        self.job, self.how, self.timeline = job, how, timeline
+        self.place, self.watcher = place, watcher
+        self.host, self.who = how.host or PLAIN, how.who or WantedFace()
+        self.machine = machine or look()
+        self.speech = Speech(sound)
+        self.reason, self.options = "", dict(how.options)
+        self.notes: list[str] = []
+
+    def prepared(self, source: FrameSource) -> Prepared:
+        """Find the face, choose the engine, and say what drawing will take."""
+        clip = _fitted(source, self.job.fit)
+        seen, why_not = self._face(clip)
+        engine = self._engine(clip, seen is not None)
+        spec = engine.spec
+        if spec.wants != "nothing" and seen is None:
+            raise FaceError(why_not)
+        if self.how.lively is not None and spec.draws != "lips" and self.how.engine != "auto":
+            raise InputError(
+                f"lively is for engines that draw only lips; {spec.name} moves the head itself."
+            )
+        clip = self._taken(clip, engine)
+        drawn = self._timed(engine, clip, seen)
+        expected = self._forecast(engine, drawn)
+        frames = self._seen_by_camera(drawn)
+        face = seen[1] if seen else None
+        return Prepared(
+            frames, self.speech.sound, self.timeline, face, self.speech, expected, tuple(self.notes)
+        )
+
+    def _face(self, clip: FrameSource) -> tuple[tuple[int, Face] | None, str]:
+        """The first frame with the face and where; or None, and why."""
+        try:
+            return self.who.first_seen(clip, self.watcher.check), ""
+        except FaceError as e:
+            if self.how.engine == "auto" and self.who.is_certain:
+                raise
+            return None, str(e)
+
+    def _engine(self, clip: FrameSource, face: bool) -> Engine:
+        """The engine that is asked for, or the best that can run."""
+        from .engines.registry import AUTO, engine, options_of
+        from .plan.choice import choose
+
+        name = self.how.engine
+        if name == AUTO:
+            n = self.timeline.n_frames
+            choice = choose(self.machine, clip.size, n, host=self.host, face=face)
+            name, self.reason = choice.engine, choice.reason
+            own = {option.name for option in options_of(name)}
+            asked = {key: value for key, value in self.options.items() if key in own}
+            self.options = {**asked, **choice.options}
+        made = engine(name, self.options, self.host)
+        self.host.settle(made.spec)
+        return made
+
+    def _taken(self, clip: FrameSource, engine: Engine) -> FrameSource:
+        """What of the source the engine animates."""
+        if clip.n_frames > 1 and "clip" not in engine.spec.takes:
+            self.notes.append(
+                f"{engine.spec.title} animates a still: the first frame of the clip was taken"
+            )
+            return Trimmed(clip, 0, 1)
+        return clip
+
+    def _timed(self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None) -> Timed:
+        """The engine's frames, which note how fast they are made."""
+        from .plan.rate import Timed
+
+        still = clip.n_frames == 1
+        shown, track = self._stage(engine, clip, seen)
+        drawn = engine.animate(shown, track, self.speech, self.timeline, seed=self.how.seed)
+        options = tuple(sorted(self.options.items()))
+        lively = self.how.lively is not None
+        name, device = engine.spec.name, self.host.device.torch_name
+        return Timed(drawn, (name, device, drawn.size, still, lively, options), still)
+
+    def _stage(
+        self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None
+    ) -> tuple[FrameSource, Any]:
+        """What an engine draws on, as long as it wants it, and where the face is in it."""
+        from .engines.registry import engine as named
+        from .face.tracks import FollowedFace, NoFace
+
+        spec, wanted = engine.spec, engine.frames_for(self.speech.sound, self.timeline)
+        if seen is None:
+            return self._lasting(clip, wanted, engine), NoFace()
+        begin, first = seen
+        if clip.n_frames == 1 and spec.draws == "head":
+            return clip, self.who.track(clip, clip, first)
+        if clip.n_frames == 1 and self.how.lively is not None:
+            lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)
+            time = replace(self.timeline, n_frames=wanted)
+            track = self.who.track(clip, clip, first)
+            shown = lively.animate(clip, track, self.speech, time, seed=self.how.seed)
+            return shown, FollowedFace(shown, shown, first)
+        shown = self._lasting(clip, wanted, engine)
+        return shown, self.who.track(clip, shown, first, begin)
+
+    def _lasting(self, clip: FrameSource, n_frames: int, engine: Engine) -> FrameSource:
+        """A clip as long as it is wanted; a camera move comes after the engine."""
+        extension = self.job.extension
+        if extension is None or (extension.mode == "pan-zoom" and clip.n_frames == 1):
+            extension = Extension(engine.lengthening)
+        return extend(clip, n_frames, extension)
+
+    def _seen_by_camera(self, drawn: FrameSource) -> FrameSource:
+        how = self.job.extension
+        if how is None or how.mode != "pan-zoom":
+            return drawn
+        return PanZoom(drawn, drawn.n_frames, how.start, how.end, eased=how.eased)
+
+    def _forecast(self, engine: Engine, drawn: Timed) -> Forecast:
+        """What drawing takes; stops where it cannot succeed, and draws a few frames to know."""
+        from .engines.options import checked
+        from .plan.forecast import forecast, preview_frames
+
+        spec = engine.spec
+        values = checked(spec.options, self.options, spec.name)
+
+        def expected() -> Forecast:
+            return forecast(spec, values, drawn, self.machine, self.host, self.reason)
+
+        expected().check(self.machine)
+        if self.place is not None:
+            usual, moving = preset(DEFAULT), moving_frames(drawn)
+            check_space(self.place, likely_bytes(usual, drawn.size, self.timeline, moving))
+        for frame in preview_frames(spec, drawn, self.speech.sound):
+            self.watcher.check()
+            self.watcher.frame(frame)
+        return expected()

@@ -1,0 +1,1 @@
+"""Before a job begins: which engine, how fast, what it will take."""
