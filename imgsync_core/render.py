@@ -10,23 +10,21 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, PictureError, TimeError, VideoError
+from .errors import InputError, TimeError
 from .media.encoding import Encoding
 from .media.extend import HOLD, Extension, extend
 from .media.fit import AS_IT_IS, Fit
-from .media.frames import Fitted, FrameSource, StillFrames
+from .media.frames import Fitted, FrameSource
 from .media.loudness import normalise
 from .media.muxer import Muxer, Progress, Report, check_target
-from .media.picture import RGB, Picture, load_picture
+from .media.picture import RGB, Picture
 from .media.sound import FileSound, Sound, pad, trim
-from .media.video import VideoFrames
-from .timeline import GRIDS, Grid, Timeline, parse_fps
+from .media.source import open_source
+from .timeline import GRIDS, Grid, Timeline
 
 if TYPE_CHECKING:
     from .animation import Animation
     from .preflight import Forecast
-
-DEFAULT_FPS = Fraction(25)
 
 
 @dataclass(frozen=True)
@@ -111,26 +109,6 @@ def render(
     finally:
         source.close()
     return out.report
-
-
-def open_source(file: str | os.PathLike[str] | Picture, fps: Any = None) -> FrameSource:
-    """A picture or a video as frames. Raises PictureError or VideoError."""
-    if isinstance(file, Picture):
-        return StillFrames(file, DEFAULT_FPS if fps is None else parse_fps(fps))
-    try:
-        return open_source(load_picture(file), fps)
-    except PictureError as not_a_picture:
-        if not not_a_picture.unknown:
-            raise
-        try:
-            return VideoFrames(file, fps=fps)
-        except VideoError as not_a_video:
-            if not_a_video.unknown:
-                raise PictureError(
-                    f"{Path(file).name} is neither a picture nor a video that can be read. "
-                    "Use for example PNG, JPEG, WebP or MP4."
-                ) from not_a_video
-            raise
 
 
 def _sound(job: Job) -> Sound | None:

@@ -14,8 +14,8 @@ from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundErro
 from ..imgsync_core.face.geometry import Face
 from ..imgsync_core.media.frames import FrameSource, Held
 from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
+from ..imgsync_core.media.source import DEFAULT_FPS
 from ..imgsync_core.media.video import VideoFrames
-from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps
 
 FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside it, or NoFace

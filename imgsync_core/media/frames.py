@@ -103,6 +103,11 @@ class StillFrames(FrameSource):
         self.size = picture.size
         self.channels = frame.shape[-1]
         self.fps = fps
+        self._notes = picture.notes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return self._frames[start:stop]

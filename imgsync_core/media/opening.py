@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +13,7 @@ import av
 from av.error import FFmpegError
 
 from ..errors import InputError
+from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
 MediaFile = str | os.PathLike[str] | IO[bytes]
 
@@ -29,9 +33,10 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
     if isinstance(file, (str, os.PathLike)):
         _refuse_place(Path(file), error)
         source = str(Path(file).absolute())  # FFmpeg takes "note:1.wav" for an address
-    else:
-        file.seek(0)
     try:
+        with binary(file, error) as opened:
+            refuse_foreign(opened.read(HEAD_BYTES), name_of(file), error)
+            opened.seek(0)
         container = av.open(source)
         if container.format.name == "tty":  # FFmpeg would show text as a film
             container.close()
@@ -47,6 +52,38 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
         ) from e
 
 
+@contextmanager
+def binary(file: MediaFile, error: type[InputError]) -> Iterator[IO[bytes]]:
+    """A file opened for reading from its start; one that is handed in open stays so.
+
+    Raises ``error`` for what can be read only once, and OSError.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        refuse_stream(Path(file), error)
+        with Path(file).open("rb") as opened:
+            yield opened
+        return
+    if not file.seekable():
+        raise error(f"{name_of(file)} can be read only once. Save it to a file first.")
+    file.seek(0)
+    yield file
+
+
+def refuse_stream(path: Path, error: type[InputError]) -> None:
+    """Raise ``error`` for pipes, sockets and devices: files are read more than once, and opening
+    a pipe waits for whoever writes into it."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise error(f"{path} is a pipe or a device, no file. Save it to a file first.")
+
+
+def refuse_foreign(head: bytes, name: str, error: type[InputError]) -> None:
+    """Raise ``error`` where a file that starts with ``head`` is of a kind that is not read."""
+    kind = HEIC if is_heic(head) else foreign(head)
+    if kind is not None:
+        raise error(kind.sentence(name))
+
+
 def _refuse_place(path: Path, error: type[InputError]) -> None:
     try:
         if path.is_dir():
@@ -55,6 +92,7 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
             raise error(f"{path}: there is no such file. Check the name.")
         if path.is_file() and path.stat().st_size == 0:
             raise error(f"{path.name} is empty. Copy or export it again.")
+        refuse_stream(path, error)
     except OSError as e:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
 
