@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, cli_animate, cli_doctor, cli_models
+from .cli_console import spoken
 from .errors import EncodingError, ImgSyncError, InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _MMAP_THRESHOLD = -3  # mallopt(3)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 = done, 1 = refused or failed (one sentence on stderr), 2 = usage."""
+    return spoken(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -358,7 +363,8 @@ class _Progress:
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total
-                print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
+                with contextlib.suppress(BrokenPipeError):  # nobody reads it; the file is wanted
+                    print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
             return
         if self._bar is None:
             from tqdm import tqdm

@@ -9,6 +9,7 @@ copy nothing until somebody reads. Each source knows when it repeats::
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
@@ -270,6 +271,26 @@ class Trimmed(_View):
 
     def origin(self, index: int) -> tuple[FrameSource, int]:
         return self.source.origin(index + self._start)
+
+
+class Thinned(_Mapped):
+    """One of ``every`` frames of the source, each shown so much longer."""
+
+    def __init__(self, source: FrameSource, every: int) -> None:
+        super().__init__(source, -(-source.n_frames // every))
+        self.fps = source.fps / every
+        self._every = every
+        if source.period is not None:
+            lead = -(-source.lead // every)
+            self._cycle(lead, source.period // math.gcd(source.period, every))
+
+    def watch(self, on_step: OnStep | None) -> None:
+        if on_step is None:
+            return self.source.watch(None)
+        self.source.watch(lambda done, frame: on_step(done / self._every, frame))
+
+    def shown(self, index: Any) -> Any:
+        return index * self._every
 
 
 class Fitted(_View):
