@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import warnings
 from bisect import bisect_right
 from collections import OrderedDict
 from fractions import Fraction
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..errors import PictureError
 from ..timeline import MIN_FPS, parse_fps, round_half_up
 from .frames import FrameSource
 from .notes import Notes
-from .opening import MediaFile, binary, name_of, refuse_stream
+from .opening import MediaFile, binary, name_of
 from .picture import ANIMATED, DAMAGE, frames_in, normalise, refuse_bomb
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
@@ -85,11 +84,8 @@ class AnimatedFrames(FrameSource):
 
     def _opened(self) -> Image.Image:
         if self._image is None:
-            if isinstance(self._file, (str, os.PathLike)):
-                refuse_stream(Path(self._file), PictureError)
-            else:
-                self._file.seek(0)
-            self._image = Image.open(self._file, formats=ANIMATED)
+            with binary(self._file, PictureError) as data:  # Pillow goes on reading: held in memory
+                self._image = Image.open(io.BytesIO(data.read()), formats=ANIMATED)
             self._at = -1
         return self._image
 

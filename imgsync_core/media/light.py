@@ -53,8 +53,13 @@ def read_light(file: MediaFile, name: str) -> tuple[np.ndarray, np.ndarray | Non
 
 def _planes(frame: Any) -> np.ndarray:
     """float32 (h, w, 3 or 4). Raises ValueError for a kind of numbers that is not known."""
-    samples = frame.to_ndarray()
-    if samples.dtype.kind != "f":
+    layout = re.fullmatch(r"(gbrp|gbrap|gray)f(16|32)(le|be)", frame.format.name)
+    if layout is None:
         raise ValueError(f"its samples are {frame.format.name}")
-    samples = samples.astype(np.float32)
-    return samples if samples.ndim == 3 else np.repeat(samples[..., None], 3, -1)
+    kind = np.dtype(f"{'<' if layout[3] == 'le' else '>'}f{int(layout[2]) // 8}")
+    planes = [  # PyAV makes arrays of no half floats; rows are padded
+        np.frombuffer(plane, kind).reshape(frame.height, -1)[:, : frame.width]
+        for plane in frame.planes
+    ]
+    order = (0, 0, 0) if layout[1] == "gray" else (2, 0, 1, 3)[: len(planes)]
+    return np.stack([planes[i] for i in order], -1).astype(np.float32)

@@ -16,6 +16,7 @@ from PIL import Image
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
+_START_OF_SCAN = 0xFFDA
 _FILLER = b"\x55" * 4096  # bits that a scan which is complete never reads
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG's colour types
 # Adam7: first column, first row, step of columns, step of rows (ISO/IEC 15948, section 8.2)
@@ -59,9 +60,20 @@ def _mend_jpeg(data: bytes) -> Mended | None:
         return None
     rows = shown.shape[0]
     lost = np.flatnonzero((shown != other).reshape(rows, -1).any(1))
-    if len(lost) and (shown == shown[0, 0]).all():
-        return None
+    if len(lost) and np.array_equal(shown, _pixels(data[: _first_scan(data)] + _END_OF_IMAGE)):
+        return None  # no more than its header alone
     return Mended(data + _END_OF_IMAGE, int(lost[0]) if len(lost) else rows, rows)
+
+
+def _first_scan(data: bytes) -> int:
+    """Where the coded picture starts: after the first SOS segment (ITU T.81, B.1.1)."""
+    at = 2
+    while at + 4 <= len(data):
+        marker, size = struct.unpack_from(">HH", data, at)
+        at += 2 + size
+        if marker == _START_OF_SCAN:
+            break
+    return at
 
 
 def _pixels(data: bytes) -> np.ndarray | None:
