@@ -60,8 +60,9 @@ def _mend_jpeg(data: bytes) -> Mended | None:
         return None
     rows = shown.shape[0]
     lost = np.flatnonzero((shown != other).reshape(rows, -1).any(1))
-    if len(lost) and np.array_equal(shown, _pixels(data[: _first_scan(data)] + _END_OF_IMAGE)):
-        return None  # no more than its header alone
+    bare = _pixels(data[: _first_scan(data)] + _END_OF_IMAGE)
+    if len(lost) and bare is not None and np.array_equal(shown, bare):
+        return None  # it shows no more than its header alone
     return Mended(data + _END_OF_IMAGE, int(lost[0]) if len(lost) else rows, rows)
 
 
