@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -127,6 +127,11 @@ class Timeline:
     def of_frames(cls, n_frames: int, fps: Any, rate: int = 48000, n_samples: int = 0) -> Timeline:
         """A timeline of exactly ``n_frames``; a sound of ``n_samples`` has to fit into it."""
         return cls(parse_fps(fps), rate, n_samples, n_frames)
+
+    def thinned(self, every: int) -> Timeline:
+        """The same time with one of ``every`` frames, each shown so much longer."""
+        n_frames = -(-self.n_frames // every)
+        return replace(self, fps=self.fps / every, n_frames=n_frames)
 
     @classmethod
     def of_seconds(cls, seconds: Any, fps: Any) -> Timeline:

@@ -12,10 +12,15 @@ from typing import Any
 from .. import __version__
 from ..errors import ImgSyncError
 from . import animate, demo, doctor, extend, models, probe
+from .console import spoken
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 = done, 1 = refused or failed (one sentence on stderr), 2 = usage."""
+    return spoken(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:

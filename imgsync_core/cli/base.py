@@ -260,7 +260,8 @@ class _Progress:
         if not sys.stderr.isatty():
             if done * 10 // total > self._tenth:
                 self._tenth = done * 10 // total
-                print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
+                with contextlib.suppress(BrokenPipeError):  # nobody reads it; the file is wanted
+                    print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
             return
         if self._bar is None:
             from tqdm import tqdm

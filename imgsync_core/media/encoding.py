@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ class Encoding:
     codec: FFmpeg's video encoder.       tag: four-letter code, where the default is not playable.
     pixels: its pixel format.            alpha_pixels: the one with transparency; None = no alpha.
     options: of the encoder.             still_options: on top of them where all frames are equal.
+    large_still_options: on top of those where they are larger than 4K.
     crf: constant quality, lower is better; None where the codec has no such scale.
     crf_range: what the codec takes.     still_crf: added where all frames are equal.
     gop: frames from one key frame to the next at most; 1 = every frame stands alone.
@@ -31,6 +34,7 @@ class Encoding:
     sound_bit_rate: bits per second for up to two channels; None = lossless, or no sound.
     cycles: packets may be written again with later timestamps.
     bits: of a pixel of moving video, as few as were ever measured: a drawn face that speaks.
+    most_fps: frames a second that are shown as such; None = no such limit.
     merges: the encoder makes one long frame of neighbours that are equal.
     sound_options: of the audio encoder.
     copies: audio codecs that are taken over as they are when nothing about the sound changed.
@@ -45,6 +49,7 @@ class Encoding:
     tag: str | None = None
     options: Options = field(default_factory=dict)
     still_options: Options = field(default_factory=dict)
+    large_still_options: Options = field(default_factory=dict)
     crf: int | None = None
     crf_range: tuple[int, int] = (0, 0)
     still_crf: int = 0
@@ -54,6 +59,7 @@ class Encoding:
     cycles: bool = True
     least_side: int = 1
     bits: float = 0.01
+    most_fps: Fraction | None = None
     merges: bool = False
     most_pixels: int | None = None
     sound: str | None = "aac"
@@ -84,12 +90,18 @@ class Encoding:
         encoding = self if crf is None else self.with_crf(crf)
         return encoding if sound_kbps is None else encoding.with_sound_bit_rate(sound_kbps)
 
+    def thinning(self, fps: Fraction) -> int:
+        """One of how many frames is written, so that there are no more than ``most_fps``."""
+        return 1 if self.most_fps is None else math.ceil(fps / self.most_fps)
+
     def without_alpha(self) -> Encoding:
         return replace(self, alpha_pixels=None)
 
-    def encoder_options(self, still: bool) -> Options:
-        """What the encoder gets; ``still``: all frames are the same picture."""
+    def encoder_options(self, still: bool, pixels: int = 0) -> Options:
+        """What the encoder gets; ``still``: all frames are the same picture, of ``pixels``."""
         options = {**self.options, **(self.still_options if still else {})}
+        if still and pixels > _LARGE:
+            options |= self.large_still_options
         if self.crf is not None:
             low, high = self.crf_range
             crf = self.crf + (self.still_crf if still else 0)
@@ -115,6 +127,9 @@ _X264_STILL = (
     "bframes=0:ref=1:weightp=0:me=dia:subme=2:trellis=0:deadzone-inter=32:scenecut=0:keyint=250"
     ":rc-lookahead=24"
 )
+_LARGE = 3840 * 2160  # pixels
+# At 8K that lookahead is 2.9 GB and 0.24 s of each frame; this one is 1.7 GB and 0.13 s.
+_X264_LARGE_STILL = _X264_STILL.replace("rc-lookahead=24", "rc-lookahead=10")
 
 _H264 = Encoding(
     name="mp4-h264",
@@ -124,6 +139,7 @@ _H264 = Encoding(
     pixels="yuv420p",
     options={"preset": "faster", "profile": "high"},
     still_options={"tune": "stillimage", "x264-params": _X264_STILL},
+    large_still_options={"x264-params": _X264_LARGE_STILL},
     crf=18,
     crf_range=(1, 51),
     still_crf=-6,
@@ -142,6 +158,7 @@ _H265 = replace(
     still_options={
         "x265-params": "log-level=none:open-gop=0:bframes=0:ref=1:scenecut=0:keyint=250"
     },
+    large_still_options={},
     crf=22,
     crf_range=(0, 51),
     bits=0.003,
@@ -153,6 +170,7 @@ _AV1 = replace(
     codec="libsvtav1",
     options={"preset": "8", "svtav1-params": "scd=0"},
     still_options={},
+    large_still_options={},
     crf=28,
     crf_range=(1, 63),
     bits=0.003,
@@ -217,6 +235,7 @@ _GIF = Encoding(
     bits=2.6,
     align=1,
     cycles=False,
+    most_fps=Fraction(50),  # delays are hundredths of a second, and browsers take 1 for 10
     sound=None,
     sound_bit_rate=None,
     muxer_options={"loop": "0"},
@@ -232,6 +251,7 @@ _WEBP = Encoding(
     bits=0.19,
     align=1,
     cycles=False,
+    most_fps=Fraction(90),  # milliseconds, and browsers take 10 and less for 100
     merges=True,
     sound=None,
     sound_bit_rate=None,

@@ -9,7 +9,9 @@ copy nothing until somebody reads. Each source knows when it repeats::
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -101,6 +103,11 @@ class StillFrames(FrameSource):
         self.size = picture.size
         self.channels = frame.shape[-1]
         self.fps = fps
+        self._notes = picture.notes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return self._frames[start:stop]
@@ -260,10 +267,7 @@ class Trimmed(View):
             self._cycle(max(0, source.lead - start), source.period)
 
     def watch(self, watcher: Watcher) -> None:
-        def shifted(done: float, total: int) -> None:
-            watcher.progress(min(max(0, done - self._start), self.n_frames), self.n_frames)
-
-        self.source.watch(replace(watcher, progress=shifted))
+        self.source.watch(_counted(watcher, lambda done: done - self._start, self.n_frames))
 
     def read(self, start: int, stop: int) -> np.ndarray:
         stop = min(stop, self.n_frames)
@@ -283,8 +287,30 @@ class Resampled(_Mapped):
         if source.period == 1:
             self._cycle(-(-source.lead // ratio), 1)
 
+    def watch(self, watcher: Watcher) -> None:
+        ratio = float(self._ratio)
+        self.source.watch(_counted(watcher, lambda done: done / ratio, self.n_frames))
+
     def shown(self, index: Any) -> Any:
         return index * self._ratio.numerator // self._ratio.denominator
+
+
+class Thinned(_Mapped):
+    """One of ``every`` frames of the source, each shown so much longer."""
+
+    def __init__(self, source: FrameSource, every: int) -> None:
+        super().__init__(source, -(-source.n_frames // every))
+        self.fps = source.fps / every
+        self._every = every
+        if source.period is not None:
+            lead = -(-source.lead // every)
+            self._cycle(lead, source.period // math.gcd(source.period, every))
+
+    def watch(self, watcher: Watcher) -> None:
+        self.source.watch(_counted(watcher, lambda done: done / self._every, self.n_frames))
+
+    def shown(self, index: Any) -> Any:
+        return index * self._every
 
 
 class Fitted(View):
@@ -309,6 +335,15 @@ class Composed(View):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return _each(lambda frame: compose(frame, self._color), self.source.read(start, stop))
+
+
+def _counted(watcher: Watcher, here: Callable[[float], float], n_frames: int) -> Watcher:
+    """A watcher for a source whose count of frames is another one here."""
+
+    def progress(done: float, total: int) -> None:
+        watcher.progress(min(max(0.0, here(done)), n_frames), n_frames)
+
+    return replace(watcher, progress=progress)
 
 
 def _each(change: Any, frames: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Picture and sound into one file, chunk by chunk, ending together to the sample.
 
-The file is written as ``<name>.part``, read back, and only then given its name.
+The file is written as ``<name>.<random>.part``, which is this run's own, read back, and only then
+given its name.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,11 +22,11 @@ import numpy as np
 from av.error import FFmpegError
 
 from ..errors import OutputError
-from ..timeline import Timeline
+from ..timeline import Timeline, round_half_up
 from ..watcher import NOBODY, Watcher
 from . import matroska, webp
 from .encoding import Encoding
-from .frames import FrameSource
+from .frames import FrameSource, Thinned
 from .opening import reason
 from .picture import RGB
 from .probe import MediaInfo, probe
@@ -34,6 +36,8 @@ from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
 from .video_track import VideoFormat, VideoTrack
+
+_TOKEN_BYTES = 3  # of the name under which a file is written
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Report:
 def check_target(path: Path, overwrite: bool) -> None:
     """Raise OutputError where a file cannot be put, before any work is done."""
     try:
-        Path(f"{path}.part").stat()
+        _part_of(path).stat()
     except OSError as e:
         if e.errno == errno.ENAMETOOLONG:
             raise OutputError(
@@ -75,6 +79,11 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path.parent}: there is no such folder. Create it first.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path.parent} may not be written. Choose another folder.")
+
+
+def _part_of(path: Path) -> Path:
+    """A name beside ``path`` that no other run has."""
+    return Path(f"{path}.{secrets.token_hex(_TOKEN_BYTES)}.part")
 
 
 class Muxer:
@@ -117,12 +126,15 @@ class Muxer:
         self._path: Path | None = None
         if isinstance(target, (str, os.PathLike)):
             self._path = Path(target)
-            self._part = self._path.with_name(self._path.name + ".part")
+            # FFmpeg takes the start of "10:30.mp4" for a protocol, but not that of a whole path
+            self._part = _part_of(self._path.absolute())
         else:
             self._file = target
-        self._encoding, self._timeline = encoding, timeline
-        self._form = VideoFormat(encoding, timeline.fps, size, channels, background)
-        self._frame = 1 / timeline.fps  # seconds
+        self._every = encoding.thinning(timeline.fps)  # one frame of so many is written
+        self._came = 0  # frames that were handed in one by one
+        self._encoding, self._timeline = encoding, timeline.thinned(self._every)
+        self._form = VideoFormat(encoding, self._timeline.fps, size, channels, background)
+        self._frame = 1 / self._timeline.fps  # seconds
         self._source_of_sound = sound
         self._metadata = metadata or {}
         self._overwrite = overwrite
@@ -169,11 +181,16 @@ class Muxer:
                 f"A frame of {w}x{h} with {c} channels came into a video of "
                 f"{self._form.size[0]}x{self._form.size[1]} with {self._form.channels}."
             )
-        for packet in self._opened(still=False).write(chunk):
+        first, self._came = -self._came % self._every, self._came + len(chunk)
+        if first >= len(chunk):
+            return
+        for packet in self._opened(still=False).write(chunk[first :: self._every]):
             self._put(packet, packet.pts)
 
     def write_source(self, source: FrameSource) -> None:
         """All frames of a source as long as the timeline; what repeats is encoded once."""
+        if self._every > 1:
+            source = Thinned(source, self._every)
         still = source.period == 1 and source.lead == 0 and source.n_frames > 1
         if self._path is not None:
             moving, size = moving_frames(source), self._form.size
@@ -244,15 +261,31 @@ class Muxer:
             options["movie_timescale"] = str(_timescale(self._form.fps))
             if self._path is None:  # moving the index to the front needs a file to read again
                 options["movflags"] = options["movflags"].replace("+faststart", "")
-        target = self._file if self._path is None else str(self._part)
+        elif self._encoding.container == "gif":  # or the last frame stays as long as the one before
+            n, fps = self._timeline.n_frames, self._timeline.fps
+            options["final_delay"] = str(
+                round_half_up(100 * n / fps) - round_half_up(100 * (n - 1) / fps)
+            )
+        target = self._file if self._path is None else self._claimed()
         self._begun = True
         container = av.open(target, "w", format=self._encoding.container, options=options)
         for key, value in self._metadata.items():
             container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
         self._container = container
 
+    def _claimed(self) -> str:
+        """The file to write into, made so that nobody else's is touched."""
+        self._part.open("xb").close()
+        return str(self._part)
+
     def _add_picture(self, still: bool) -> VideoTrack:
         form = self._form
+        if self._every > 1:
+            fps = float(form.fps)
+            self._notes.append(
+                f"written at {fps:g} frames a second, one of {self._every}: browsers slow down "
+                f"faster {self._encoding.name} files"
+            )
         if form.padded != form.size:
             (w, h), (pw, ph) = form.size, form.padded
             self._notes.append(f"padded from {w}x{h} to {pw}x{ph}: the codec needs even sizes")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +14,7 @@ import av
 from av.error import FFmpegError
 
 from ..errors import InputError
+from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
 MediaFile = str | os.PathLike[str] | IO[bytes]
 
@@ -32,9 +36,10 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
         source = str(Path(file).absolute())  # FFmpeg takes "note:1.wav" for an address
     elif isinstance(file, BytesIO):
         source = BytesIO(file.getvalue())  # its own position: a file may be open more than once
-    else:
-        file.seek(0)
     try:
+        with binary(file, error) as opened:
+            refuse_foreign(opened.read(HEAD_BYTES), name_of(file), error)
+            opened.seek(0)
         container = av.open(source)
         if container.format.name == "tty":  # FFmpeg would show text as a film
             container.close()
@@ -50,6 +55,48 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
         ) from e
 
 
+@contextmanager
+def binary(file: MediaFile, error: type[InputError]) -> Iterator[IO[bytes]]:
+    """A file opened for reading from its start; one that is handed in open stays so.
+
+    Raises ``error`` for what can be read only once, and OSError.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        refuse_stream(Path(file), error)
+        with Path(file).open("rb") as opened:
+            yield opened
+        return
+    if not file.seekable():
+        raise error(f"{name_of(file)} can be read only once. Save it to a file first.")
+    file.seek(0)
+    yield file
+
+
+def refuse_stream(path: Path, error: type[InputError]) -> None:
+    """Raise ``error`` for pipes, sockets and devices: files are read more than once, and opening
+    a pipe waits for whoever writes into it."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise error(f"{path} is a pipe or a device, no file. Save it to a file first.")
+
+
+def refuse_foreign(head: bytes, name: str, error: type[InputError]) -> None:
+    """Raise ``error`` where a file that starts with ``head`` is of a kind that is not read."""
+    kind = HEIC if is_heic(head) else foreign(head)
+    if kind is not None:
+        raise error(kind.sentence(name))
+
+
+def check_decoder(stream: Any, name: str, error: type[InputError]) -> None:
+    """Raise ``error`` where nothing here decodes a stream: that is no damage."""
+    if stream.codec_context is None:
+        what = "picture" if stream.type == "video" else "sound"
+        raise error(
+            f"The {what} of {name} is coded in a way that this FFmpeg does not know. "
+            "Convert it with the program that made it, for example to MP4 with H.264 and AAC."
+        )
+
+
 def _refuse_place(path: Path, error: type[InputError]) -> None:
     try:
         if path.is_dir():
@@ -58,6 +105,7 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
             raise error(f"{path}: there is no such file. Check the name.")
         if path.is_file() and path.stat().st_size == 0:
             raise error(f"{path.name} is empty. Copy or export it again.")
+        refuse_stream(path, error)
     except OSError as e:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
+from PIL import Image, ImageColor, UnidentifiedImageError
 
 from ..errors import PictureError
+from .colour import to_srgb
+from .kinds import HEAD_BYTES, HEIC, PSD, RAW, is_avif, is_heic
+from .light import read_light, size_of_light
+from .mending import mend
+from .notes import Notes
+from .opening import MediaFile, binary, name_of, refuse_foreign
+from .tiff import directories, main_picture
 
 MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
 RGB = tuple[int, int, int]
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # Pillow's names of kinds whose frames follow in time
+# what Pillow raises for a picture that does not decode; RuntimeError: AVIF
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
 _ORIENTATION = 0x112  # the EXIF tag, and how to turn a picture for each of its values
 _TURNS = {
@@ -35,11 +46,13 @@ class Picture:
     rgb: uint8 (h, w, 3), sRGB, EXIF orientation applied.
     alpha: uint8 (h, w), 255 = opaque; None when the file has no transparency.
     source: where it came from, for messages.
+    notes: what was lost or read differently than it may seem, in words.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
     source: str = "picture"
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -73,22 +86,20 @@ def parse_color(text: str) -> RGB:
         ) from None
 
 
-def load_picture(path: str | os.PathLike[str]) -> Picture:
-    """Read the first frame of a picture file.
+def load_picture(file: MediaFile, *, strict: bool = False) -> Picture:
+    """Read a picture file; of an animated one the first frame.
 
     PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF and what else Pillow reads; 16-bit, palette, grey, CMYK
-    and alpha included. Raises PictureError, also for pictures of more than 120 megapixels.
+    and alpha included; OpenEXR and Radiance; HEIC where the package pillow-heif is installed. A
+    JPEG or PNG whose end is missing is shown as far as it goes, unless ``strict``.
+    Raises PictureError, also for pictures of more than 120 megapixels.
     """
-    path = Path(path)
+    name = name_of(file)
+    path = file if isinstance(file, (str, os.PathLike)) else name
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), binary(file, PictureError) as data:
             warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, lower limit
-            with Image.open(path) as image:
-                _refuse_bomb(image, path)
-                image.load()
-                return _normalise(image, str(path))
-    except PictureError:
-        raise
+            return _read(data, name, str(path), Notes(PictureError, strict=strict))
     except FileNotFoundError:
         raise PictureError(f"{path}: there is no such file. Check the name.") from None
     except IsADirectoryError:
@@ -96,38 +107,120 @@ def load_picture(path: str | os.PathLike[str]) -> Picture:
     except PermissionError:
         raise PictureError(f"{path} may not be read. Check its permissions.") from None
     except Image.DecompressionBombError:
-        raise PictureError(_bomb_sentence(path)) from None
+        raise PictureError(_bomb_sentence(name)) from None
+    except DAMAGE as e:
+        raise PictureError(f"{name} is damaged or cut short ({e}). Copy or export it again.") from e
+
+
+def _read(data: IO[bytes], name: str, source: str, notes: Notes) -> Picture:
+    """The picture in a file that is open; ``source`` is its name for the user."""
+    head = data.read(HEAD_BYTES)
+    data.seek(0)
+    if not head:
+        raise PictureError(f"{name} is empty. Copy or export it again.")
+    if is_heic(head):
+        with _heic(data, name) as image:
+            rgb, alpha = normalise(image)
+    elif size := size_of_light(head):
+        refuse_bomb(size, name)
+        rgb, alpha, clipped = read_light(data, name)
+        if clipped:
+            notes.tell(f"what is brighter than white in {name} was clipped")
+    else:
+        refuse_foreign(head, name, PictureError)
+        with _decoded(data, head, name, notes) as image:
+            if image.format in ANIMATED and (n := frames_in(image)) > 1:
+                notes.tell(f"{name} is an animated picture of {n} frames: the first one is used")
+            rgb, alpha = normalise(image)
+    return Picture(rgb, alpha, source, notes.all())
+
+
+def frames_in(image: Image.Image) -> int:
+    """How many frames an open picture has; a still that stands in for an animation is none."""
+    return getattr(image, "n_frames", 1) - bool(getattr(image, "default_image", False))
+
+
+def _heic(data: IO[bytes], name: str) -> Image.Image:
+    """A HEIC photo, turned and put together from its tiles by libheif."""
+    try:
+        reader = importlib.import_module("pillow_heif")
+    except ImportError:
+        raise PictureError(HEIC.sentence(name)) from None
+    photo = reader.open_heif(data)  # not registered with Pillow: that would be for all of it
+    refuse_bomb(photo.size, name)
+    return photo.to_pillow()
+
+
+def _decoded(data: IO[bytes], head: bytes, name: str, notes: Notes) -> Image.Image:
+    """The picture that Pillow makes of a file, loaded."""
+    image = _identified(data, head, name)
+    refuse_bomb(image.size, name)
+    try:
+        image.load()
+    except DAMAGE:
+        data.seek(0)
+        mended = mend(data.read())
+        if mended is None:
+            raise
+        lost = mended.rows - mended.from_row
+        if lost:
+            notes.lose(f"{name} is cut short: {lost} of its {mended.rows} rows are not whole")
+        else:
+            notes.tell(f"{name} has no end mark, but all of its rows")
+        image = Image.open(io.BytesIO(mended.data))
+        image.load()
+    return image
+
+
+def _identified(data: IO[bytes], head: bytes, name: str) -> Image.Image:
+    found = directories(data)
+    data.seek(0)
+    try:
+        if not found:
+            return Image.open(data)
+        main = main_picture(found)
+        if main.raw:
+            raise PictureError(RAW.sentence(name))
+        if main is found[0]:
+            return Image.open(data)
+        whole = data.read()  # as if the thumbnail were not there: the file starts at another one
+        at = main.at.to_bytes(4, "little" if head[:1] == b"I" else "big")
+        image = Image.open(io.BytesIO(whole[:4] + at + whole[8:]))
+        image.getexif().setdefault(_ORIENTATION, found[0].orientation)
+        return image
     except UnidentifiedImageError:
-        raise PictureError(_unknown_sentence(path), unknown=path.stat().st_size > 0) from None
-    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as e:  # AVIF: RuntimeError
-        raise PictureError(
-            f"{path.name} is damaged or cut short ({e}). Copy or export it again."
-        ) from e
+        raise _unidentified(head, name) from None
 
 
-def _bomb_sentence(path: Path, size: tuple[int, int] | None = None) -> str:
-    what = f" {size[0]}x{size[1]} pixels" if size else " far too many pixels"
-    return (
-        f"{path.name} has{what}; the limit is {MAX_PIXELS // 1_000_000} megapixels. "
-        "Scale it down first."
+def _unidentified(head: bytes, name: str) -> PictureError:
+    if is_avif(head):
+        return PictureError(
+            f"{name} could not be read. It is damaged, or this Pillow is older than 11.3 and reads "
+            "no AVIF pictures. Export it again, or as PNG."
+        )
+    if head.startswith(b"8BPS"):
+        return PictureError(PSD.sentence(name))
+    return PictureError(
+        f"{name} is not a picture that can be read. Use PNG, JPEG or WebP.", unknown=True
     )
 
 
-def _unknown_sentence(path: Path) -> str:
-    if path.stat().st_size == 0:
-        return f"{path.name} is empty. Copy or export it again."
-    if path.suffix.lower() in (".avif", ".avifs"):
-        return f"{path.name} could not be read. AVIF pictures need Pillow 11.3 or newer."
-    return f"{path.name} is not a picture that can be read. Use PNG, JPEG or WebP."
+def _bomb_sentence(name: str, size: tuple[int, int] | None = None) -> str:
+    what = f" {size[0]}x{size[1]} pixels" if size else " far too many pixels"
+    return (
+        f"{name} has{what}; the limit is {MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
+    )
 
 
-def _refuse_bomb(image: Image.Image, path: Path) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise PictureError(_bomb_sentence(path, image.size))
+def refuse_bomb(size: tuple[int, int], name: str) -> None:
+    """Raise PictureError for more pixels than are read, or none."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise PictureError(_bomb_sentence(name, size))
 
 
-def _normalise(image: Image.Image, source: str) -> Picture:
-    profile = image.info.get("icc_profile")
+def normalise(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """sRGB, upright: uint8 (h, w, 3), and the alpha, uint8 (h, w), where there is one."""
+    info = dict(image.info)
     # not ImageOps.exif_transpose: it writes EXIF anew, which fails where another tag is broken
     turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     image = image if turn is None else image.transpose(turn)
@@ -140,9 +233,8 @@ def _normalise(image: Image.Image, source: str) -> Picture:
         alpha = np.asarray(rgba.getchannel("A"))
         # the colours under the alpha; a profile belongs to the file's own colour channels
         image = rgba.convert("RGB") if image.mode not in ("LA", "La") else image.convert("L")
-    image = _eight_bits(image)
-    rgb = _to_srgb(image, profile) if profile else image.convert("RGB")
-    return Picture(np.ascontiguousarray(np.asarray(rgb)), alpha, source)
+    rgb = to_srgb(_eight_bits(image), info)
+    return np.ascontiguousarray(np.asarray(rgb)), alpha
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -158,19 +250,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
             )
         return Image.fromarray(np.round(deep * 255).astype(np.uint8))
     return image
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from an embedded ICC profile; one that does not fit the picture is ignored."""
-    if image.mode not in ("RGB", "L", "CMYK"):
-        image = image.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
-            return image
-        converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):  # broken, or made for another colour model
-        return image.convert("RGB")
-    return converted or image.convert("RGB")

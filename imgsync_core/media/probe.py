@@ -117,14 +117,19 @@ def probe(file: MediaFile) -> MediaInfo:
 
 def _probe(container: Any, file: MediaFile) -> MediaInfo:
     streams = [s for s in container.streams if s.type in ("video", "audio")]
+    if not streams:  # PyAV would read the packets of all others
+        raise InputError(f"{name_of(file)} has neither a picture nor a sound.{_others(container)}")
     spans = {s.index: _Span(s) for s in streams}
     for packet in container.demux(streams):
         if packet.pts is not None:
             spans[packet.stream_index].add(packet)
     picture = next((_picture(s, spans[s.index]) for s in streams if s.type == "video"), None)
     sound = next((_sound(s, spans[s.index]) for s in streams if s.type == "audio"), None)
-    if sound is None and (picture is None or not picture.width):
-        raise InputError(f"{name_of(file)} has neither a picture nor a sound that can be read.")
+    if not (sound and sound.rate) and not (picture and picture.width):
+        raise InputError(
+            f"{name_of(file)} has neither a picture nor a sound that can be read: how they are "
+            "coded is not known here. Convert it, for example to MP4."
+        )
     ends = [part.end for part in (picture, sound) if part]
     known = container.duration is not None
     duration = Fraction(container.duration, av.time_base) if known else max(ends, default=0)
@@ -138,6 +143,11 @@ def _probe(container: Any, file: MediaFile) -> MediaInfo:
         sound=sound,
         metadata=tuple(container.metadata),
     )
+
+
+def _others(container: Any) -> str:
+    kinds = sorted({s.type for s in container.streams} - {"unknown", "attachment"})
+    return f" It holds only: {', '.join(kinds)}." if kinds else " Name a video or a sound."
 
 
 class _Span:
@@ -170,13 +180,13 @@ class _Span:
 
 
 def _picture(stream: Any, span: _Span) -> PictureInfo:
-    context = stream.codec_context
+    context = stream.codec_context  # None where there is no decoder: the rest is not known then
     start, end = span.seconds
     rate = stream.average_rate or stream.guessed_rate or Fraction(0)
     return PictureInfo(
         codec=context.name if context else "unknown",
-        width=stream.width,
-        height=stream.height,
+        width=context.width if context else 0,
+        height=context.height if context else 0,
         pixels=context.pix_fmt or "" if context else "",
         fps=Fraction(rate),
         frames=span.count,
@@ -187,12 +197,9 @@ def _picture(stream: Any, span: _Span) -> PictureInfo:
 
 def _sound(stream: Any, span: _Span) -> SoundInfo:
     context = stream.codec_context
-    return SoundInfo(
-        context.name if context else "unknown",
-        stream.rate or 0,
-        stream.layout.name,
-        *span.seconds,
-    )
+    if context is None:
+        return SoundInfo("unknown", 0, "", *span.seconds)
+    return SoundInfo(context.name, stream.rate or 0, stream.layout.name, *span.seconds)
 
 
 def _is_webp(file: MediaFile) -> bool:

@@ -18,7 +18,7 @@ from av.video.reformatter import VideoReformatter
 from ..errors import TimeError, VideoError
 from ..timeline import parse_fps
 from .frames import FrameSource
-from .opening import MediaFile, name_of, open_media, reason
+from .opening import MediaFile, check_decoder, name_of, open_media, reason
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 # SWS_BICUBIC where the size changes. Without SWS_ACCURATE_RND colours are repeated, not smoothed:
@@ -89,6 +89,7 @@ class VideoFrames(FrameSource):
                 stream.thread_type = "AUTO"
         if not self._container.streams.video:
             raise VideoError(f"{self.name} has no picture. Name a video or a picture file.")
+        check_decoder(self._container.streams.video[0], self.name, VideoError)
         return self._container, self._container.streams.video[0]
 
     def _scan(self) -> _Index:

@@ -71,7 +71,7 @@ def _setup(context: Any, form: VideoFormat, still: bool) -> None:
         context.color_range = TV_RANGE
     if still and encoding.gop > 1:
         context.thread_count = 1  # nothing to share out, and each thread costs frames of memory
-    context.options = encoding.encoder_options(still)
+    context.options = encoding.encoder_options(still, form.padded[0] * form.padded[1])
     if encoding.tag:
         context.codec_tag = encoding.tag
 

@@ -117,3 +117,12 @@ def shared_media() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared/media beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def faults() -> Path:
+    """The folder of small odd inputs beside the repository, if there is one."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "faults"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/faults beside the repository")
+    return folder

@@ -322,11 +322,11 @@ def test_a_file_object_that_fails_is_told(error):
         mux(Full(error), sources()["clip"], "mkv-ffv1")
 
 
-def test_a_part_of_another_run_is_replaced(tmp_path):
-    """One that was killed could not clean up."""
-    (tmp_path / "a.mp4.part").write_bytes(b"rest")
+def test_a_part_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "a.mp4.part").write_bytes(b"precious")
     mux(tmp_path / "a.mp4", still((1, 2, 3)))
-    assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "a.mp4.part"]
+    assert (tmp_path / "a.mp4.part").read_bytes() == b"precious"
 
 
 def test_a_muxer_that_was_never_fed_touches_nothing(tmp_path):

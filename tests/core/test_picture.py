@@ -460,11 +460,12 @@ def test_one_pixel(tmp_path):
     assert load_picture(saved(tmp_path, Image.new("RGB", (1, 1), "red"), "1.png")).size == (1, 1)
 
 
+@pytest.mark.parametrize("part", [0.05, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize(
     "name", ["a.png", "a.jpg", "a.webp", "a.avif", "a.bmp", "a.tiff", "a.gif", "a.ppm"]
 )
-@pytest.mark.parametrize("part", [0.05, 0.3, 0.6, 0.9])
 def test_cut_short(tmp_path, name, part):
+    """A JPEG or PNG is shown as far as it goes, but not to a strict reader."""
     if name == "a.avif" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -472,7 +473,7 @@ def test_cut_short(tmp_path, name, part):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(PictureError, match=rf"^{name} .*\."):
-        load_picture(path)
+        load_picture(path, strict=name in ("a.png", "a.jpg"))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.avif", "a.gif", "a.tiff"])
