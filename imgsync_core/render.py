@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError, PictureError, TimeError, VideoError
 from .media.encoding import Encoding
 from .media.extend import HOLD, Extension, extend
+from .media.file_sound import FileSound
 from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource, StillFrames
 from .media.loudness import normalise
 from .media.muxer import Muxer, Progress, Report, check_target
 from .media.picture import RGB, Picture, load_picture
-from .media.sound import FileSound, Sound, pad, trim
+from .media.sound import Sound, pad, trim
 from .media.video import VideoFrames
 from .timeline import GRIDS, Grid, Timeline, parse_fps
 

@@ -12,8 +12,9 @@ from comfy_api.latest import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face
+from ..imgsync_core.media.file_sound import FileSound
 from ..imgsync_core.media.frames import FrameSource, Held
-from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
+from ..imgsync_core.media.sound import ArraySound, Part, Sound, trim
 from ..imgsync_core.media.video import VideoFrames
 from ..imgsync_core.render import DEFAULT_FPS
 from ..imgsync_core.timeline import Timeline, parse_fps

@@ -9,7 +9,7 @@ import pytest
 
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.extend import HOLD
-from imgsync_core.media.sound import FileSound
+from imgsync_core.media.file_sound import FileSound
 from imgsync_core.render import Job, SoundEdit, render
 
 from .judge import (
