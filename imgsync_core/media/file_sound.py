@@ -125,7 +125,7 @@ class FileSound(Sound):
         self.rate = reading.rate or stream.codec_context.sample_rate
         self.layout = reading.layout or "mono"
         self.first_pts: int = reading.first_pts or 0
-        self.copyable = reading.found.plain
+        self.copyable = reading.found.plain and reading.plan.matrix is None
         self._fill(reading.found, declared)
         if not self.n_samples and reading.found.error is not None:
             error = reading.found.error
@@ -194,6 +194,9 @@ class FileSound(Sound):
         if found.left_out:
             n, at = sum(size for _, size in found.left_out), found.left_out[0][0] / self.rate
             lose(f"{n} bytes at {at:.2f} s could not be decoded: left out")
+        if found.broken_off is not None and found.error is not None:
+            at, why = found.broken_off / self.rate, reason(found.error)
+            lose(f"nothing can be read after {at:.2f} s ({why}): the rest is left out")
         if found.tags:
             n, at = sum(size for _, size in found.tags), found.tags[0][0] / self.rate
             tell(f"{n} bytes at {at:.2f} s are a tag or padding, no sound: left out")

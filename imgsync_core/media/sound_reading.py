@@ -51,7 +51,8 @@ class Findings:
     tags: (start, bytes) of tags and padding between the frames.
     doubtful: packet -> start, samples it may have held, and bytes: a header's length has to tell.
     changes: (start, rate, layout) where the format changes.   restarts: where the clock does.
-    error: FFmpeg's words about the first thing that did not decode.
+    broken_off: where reading fails, and goes on nowhere behind it.
+    error: what FFmpeg said about the first thing that did not decode.
     plain: whether the packets say exactly what is heard, so that they may be copied.
     """
 
@@ -62,6 +63,7 @@ class Findings:
     doubtful: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     changes: list[tuple[int, int, str]] = field(default_factory=list)
     restarts: list[int] = field(default_factory=list)
+    broken_off: int | None = None
     error: Exception | None = None
     plain: bool = True
 
@@ -149,7 +151,6 @@ class Reading:
             yield from self._silent(self._lost_here(bad))
         else:
             self._drop(bad)
-        self.found.plain &= self.plan.matrix is None
 
     def counted(self, width: int) -> int:
         """The number of samples of integer PCM, ``width`` bytes each, without decoding them."""
@@ -172,12 +173,13 @@ class Reading:
         while broken < _RETRIES:
             try:
                 for packet in self._container.demux(self._stream):
-                    broken = 0
+                    if packet.size:
+                        broken, self.found.broken_off = 0, None
                     yield packet
                 return
             except (FFmpegError, OSError) as e:
                 self.found.error = self.found.error or e
-                self.found.plain = False
+                self.found.plain, self.found.broken_off = False, self._position
                 broken += 1
 
     def _decoded(self) -> Iterator[_Decoded]:
