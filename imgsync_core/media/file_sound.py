@@ -36,7 +36,9 @@ _PLAIN_PCM = re.compile(r"pcm_(?:[su](\d+)(?:le|be)?|(?:mu|a)law)")
 _PLAIN_FILES = ("wav", "w64", "aiff", "au", "caf")
 _INTEGERS = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _SLACK = Fraction(1, 4)  # seconds that may be missing: headers are not that exact
+_SIZED = ("w64", "aiff", "caf")  # where a size may stand for "not known"
 _BEYOND = 1000  # times what is there: no file is cut so short
+_MOST_PADDING = 4 * 1152  # samples that encoders of MP3 put at both ends together
 _REORDERED = 64  # packets of a picture within which its first frame is among them
 
 
@@ -126,6 +128,9 @@ class FileSound(Sound):
         self.layout = reading.layout or "mono"
         self.first_pts: int = reading.first_pts or 0
         self.copyable = reading.found.plain and reading.plan.matrix is None
+        if declared is not None and container.format.name in _SIZED:
+            believed = declared * self.rate < _BEYOND * max(1, self.n_samples)
+            declared = declared if believed else None
         self._fill(reading.found, declared)
         if not self.n_samples and reading.found.error is not None:
             error = reading.found.error
@@ -167,10 +172,13 @@ class FileSound(Sound):
         table = xing_samples(self.file) if kind == "mp3" else None
         if kind == "matroska,webm" and len(container.streams) == 1 and container.duration:
             return Fraction(container.duration, av.time_base)
-        if not (table or kind in _EXACT_HEADERS) or not stream.duration:
+        if not (table or kind in _EXACT_HEADERS):
             return None
-        told = stream.duration * stream.time_base
-        return min(told, Fraction(table, rate)) if table else told
+        told = (stream.duration or 0) * stream.time_base
+        if not table:
+            return told or None
+        padding = Fraction(_MOST_PADDING, rate)  # FFmpeg takes it off, unless the file is cut
+        return min(Fraction(table, rate), max(told, Fraction(table, rate) - padding))
 
     def _fill(self, found: Findings, declared: Fraction | None) -> None:
         """Give time to what did not decode, as far as the header's length says it had some."""
@@ -218,11 +226,10 @@ class FileSound(Sound):
     def _tell_length(self, declared: Fraction | None) -> None:
         if declared is None or self.duration >= declared - _SLACK:
             return
-        if declared < _BEYOND * self.duration:  # or else it is what stands for "not known"
-            self._notes.lose(
-                f"{self.name} ends after {float(self.duration):.2f} of "
-                f"{float(declared):.2f} s. It is cut short"
-            )
+        self._notes.lose(
+            f"{self.name} ends after {float(self.duration):.2f} of "
+            f"{float(declared):.2f} s. It is cut short"
+        )
 
     def _lose(self, what: str) -> None:
         self._notes.lose(f"{self.name}: {what}")

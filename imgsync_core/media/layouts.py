@@ -135,11 +135,12 @@ def _ambisonic(channels: tuple[str, ...]) -> Plan:
 
 
 def kept(layout: str, into: str) -> int:
-    """How many channels of a layout find their place in another; sides and backs are one place."""
+    """How many channels of a layout find their place in another; sides and backs are one place.
+
+    The channel for bass alone does not count, as what is mixed down leaves it out.
+    """
 
     def places(name: str) -> set[str]:
-        return {"B" + c[1] if c in ("SL", "SR") else c for c in names(name)}
+        return {"B" + c[1] if c in ("SL", "SR") else c for c in names(name)} - set(_BASS)
 
-    if len(names(into)) < len(names(layout)):
-        return len(names(into)) - len(names(layout))
     return len(places(layout) & places(into))

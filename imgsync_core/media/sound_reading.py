@@ -26,7 +26,7 @@ from .layouts import Plan, names, plan
 from .sound import as_floats, silence
 from .sound_format import Run, key_of, mixed
 
-# containers that say when a sound is heard; AVI and raw streams only count
+# containers that say when a sound is heard; raw streams count, and AVI counts bytes or frames
 _TIMED = (
     "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "mpegts", "mpeg", "flv", "live_flv", "asf",
     "nut",
@@ -39,6 +39,8 @@ _BACK = Fraction(1, 4)  # seconds; clocks that go back further have started anew
 _SYNC = {"mp1": 0xFFE0, "mp2": 0xFFE0, "mp3": 0xFFE0, "aac": 0xFFF0, "ac3": 0x0B77, "eac3": 0x0B77}
 _SYNC |= {"flac": 0xFFF8}
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSB", b"3DI")
+_CONSTANT = ("ac3", "mp2")  # codecs whose packets are all of one size: two in one are a lost one
+_LEAST_FRAME = 100  # samples
 _RETRIES = 8  # broken reads in a row before a file is taken to be over
 
 
@@ -106,7 +108,7 @@ class Reading:
         self._container, self._stream = container, stream
         self._fills = fills or {}
         self._decoder = _opened(decoder, stream) if decoder else None
-        self._stored = container.format.name in _TIMED
+        self._stored = container.format.name in _TIMED or self._counts_frames()
         self._timed = self._stored or container.format.name == "flac"  # its frames are numbered
         self._codec: str = stream.codec_context.codec.canonical_name
         self.found = Findings()
@@ -163,7 +165,7 @@ class Reading:
     @property
     def continuous(self) -> bool:
         """Whether the container has no gaps unless something is missing."""
-        return self._container.format.name in ("ogg", "flac")
+        return self._container.format.name in ("ogg", "flac", "asf", "avi")
 
     # -- packets --
 
@@ -203,6 +205,16 @@ class Reading:
             for frame in frames:
                 bad, self._bad = self._bad, []
                 yield _Decoded(frame, index, packet.size, bad)
+            self._check_size(index, packet)
+
+    def _check_size(self, index: int, packet: Any) -> None:
+        """What follows a frame in its packet, up to the next that is one, is lost."""
+        if self._stored or self._codec not in _CONSTANT or not self._frames:
+            return
+        many = round(packet.size * self._frames / self._sizes)
+        if many > 1:
+            self.found.plain = False
+            self._bad.append(_Bad(index, packet.size, (many - 1) * self._length, True))
 
     def _watch(self, packet: Any, heard: bool) -> None:
         """Whether a packet is played whole, which a copy of it would be."""
@@ -237,6 +249,11 @@ class Reading:
         if not self._frames:
             return 0
         return max(1, round(size * self._frames / self._sizes)) * self._length
+
+    def _counts_frames(self) -> bool:
+        """Whether this is an AVI that counts whole frames of the codec: bytes tell no time."""
+        tick = self._stream.time_base * self._stream.codec_context.sample_rate
+        return self._container.format.name == "avi" and tick >= _LEAST_FRAME
 
     def _own_rate(self) -> int:
         return self.rate or self._stream.codec_context.sample_rate

@@ -2,6 +2,7 @@
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def told(sound, *words: str) -> bool:
 def silent_spans(x: np.ndarray, least: int) -> list[tuple[int, int]]:
     """(start, length) of runs of zeros."""
     loud = np.flatnonzero(np.concatenate([[True], np.abs(x).max(0) > 0, [True]]))
-    return [(int(a), int(b - a - 1)) for a, b in zip(loud, loud[1:], strict=False) if b - a > least]
+    return [(int(a), int(b - a - 1)) for a, b in pairwise(loud) if b - a > least]
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_damage_costs_no_time(ffmpeg, tmp_path, name, seed):
     slack = {"a.wma": 2, "a.mp3": 1152}.get(name, 0)
     assert abs(sound.n_samples - before.n_samples) <= slack
     x, y = samples(sound), samples(before)
-    end = -RATE if slack == 0 else None
+    end = -RATE // 2 if slack == 0 else None
     if end is not None:
         assert np.abs(x[:, end:] - y[:, end:]).max() < 1e-3  # the rest comes at its time
     if sound.notes:
@@ -129,7 +130,7 @@ def test_damage_costs_no_time(ffmpeg, tmp_path, name, seed):
         with pytest.raises(SoundError, match=rf"{name}: .* do not be strict"):
             FileSound(path, strict=True)
     else:
-        assert name in ("a.ac3", "a.mp2", "a.avi", "a.mp3")  # whose decoders conceal it
+        assert name in ("a.ac3", "a.mp2", "a.avi", "a.mp3", "a.flac")  # whose decoders conceal it
 
 
 def test_a_damaged_mp3_keeps_the_time_of_its_table(sample):
@@ -193,10 +194,10 @@ def test_chained_ogg_is_encoded(ffmpeg, heard, tmp_path, codec, name, preset):
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes() * 2)
     sound = FileSound(tmp_path / name)
     assert single.copyable and not sound.copyable
-    assert abs(sound.n_samples - 2 * single.n_samples) <= 1024
+    assert abs(sound.n_samples - 2 * single.n_samples) <= 2048  # blocks of Vorbis
     path = tmp_path / f"out{PRESETS[preset].extension}"
     talk(path, sound, preset)
-    assert heard(path).shape[1] >= sound.n_samples - 1024
+    assert heard(path).shape[1] >= sound.n_samples - 2048
 
 
 @pytest.mark.parametrize("name", ["g.m4a", "g.mp4"])
@@ -225,8 +226,11 @@ def test_pcm_from_pipes(ffmpeg, heard, tmp_path, name, codec):
         pytest.skip("FFmpeg does not put A-law into Matroska")
     form = {"wav": "wav", "mkv": "matroska"}.get(name[2:], name[2:])
     options = ["-movflags", "frag_keyframe+empty_moov"] if form == "mov" else []
-    data = ffmpeg(*TONE, "-t", 1.2, "-ac", 2, "-c:a", codec, *options, "-f", form, "-")
-    (tmp_path / name).write_bytes(data)
+    source = [*TONE, "-t", 1.2, "-ac", 2, "-c:a", codec]
+    if form in ("aiff", "w64"):  # which cannot be read when they come from a pipe
+        ffmpeg(*source, tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(ffmpeg(*source, *options, "-f", form, "-"))
     sound = FileSound(tmp_path / name)
     expected = heard(tmp_path / name, 2)
     assert sound.n_samples == expected.shape[1]
@@ -239,7 +243,7 @@ def test_pcm_from_pipes(ffmpeg, heard, tmp_path, name, codec):
 
 def gap(ffmpeg, path: Path, codec: str, seconds: float) -> None:
     late = f"asetpts='PTS+if(gte(T,1),{seconds}/TB,0)'"
-    ffmpeg(*TONE, "-t", 2, "-af", late, "-c:a", codec, path)
+    ffmpeg("-f", "lavfi", "-i", f"sine=f=300:d=2:r={RATE}", "-af", late, "-c:a", codec, path)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 3])
@@ -258,7 +262,7 @@ def test_a_gap_is_silence_of_its_length(ffmpeg, heard, tmp_path, name, codec, se
     assert abs(missing - seconds * RATE) <= RATE // 500
     x = samples(sound)
     (at,) = [start for start, n in silent_spans(x, RATE // 20) if n >= missing - 10]
-    assert abs(at - RATE) < RATE // 10
+    assert abs(at - RATE) < (RATE // 4 if name == "g.ts" else RATE // 10)  # PES of 0.2 s
     assert np.abs(x[:, -RATE // 2 :] - joined[:, -RATE // 2 :]).max() < 1e-6
     assert told(sound, f"{missing / RATE:.2f} s of sound at", "silence there")
 
