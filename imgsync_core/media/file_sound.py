@@ -28,7 +28,8 @@ from .sound import (
     refuse_empty,
     refuse_non_finite,
 )
-from .sound_reading import Findings, Reading
+from .sound_findings import Findings
+from .sound_reading import Reading
 
 # containers whose header states the length exactly, so that less than that means "cut short"
 _EXACT_HEADERS = ("w64", "aiff", "caf", "flac", "mov,mp4,m4a,3gp,3g2,mj2")
@@ -196,31 +197,10 @@ class FileSound(Sound):
     # -- what to say --
 
     def _tell(self, reading: Reading, declared: Fraction | None) -> None:
-        found, lose, tell = reading.found, self._lose, self._tell_one
-        if found.lost:
-            lose(f"{self._spans(found.lost)} could not be decoded: silence there")
-        if found.left_out:
-            n, at = sum(size for _, size in found.left_out), found.left_out[0][0] / self.rate
-            lose(f"{n} bytes at {at:.2f} s could not be decoded: left out")
-        if found.broken_off is not None and found.error is not None:
-            at, why = found.broken_off / self.rate, reason(found.error)
-            lose(f"nothing can be read after {at:.2f} s ({why}): the rest is left out")
-        if found.tags:
-            n, at = sum(size for _, size in found.tags), found.tags[0][0] / self.rate
-            tell(f"{n} bytes at {at:.2f} s are a tag or padding, no sound: left out")
-        if found.gaps:
-            say = lose if reading.continuous else tell
-            say(f"{self._spans(found.gaps)} are missing: silence there")
-        if found.restarts:
-            tell(f"its clock starts anew at {found.restarts[0] / self.rate:.2f} s: played on")
-        if found.changes:
-            at, rate, layout = found.changes[0]
-            lose(
-                f"changes its sample rate or channels after {at / self.rate:.2f} s "
-                f"({rate} Hz {layout}): converted to {self.rate} Hz {self.layout}"
-            )
-        if reading.plan.note:
-            (lose if reading.plan.lossy else tell)(reading.plan.note)
+        described = reading.found.sentences(self.rate, self.layout, reading.continuous)
+        for lost, sentence in (*described, *reading.plan.sentences()):
+            say = self._notes.lose if lost else self._notes.tell
+            say(f"{self.name}: {sentence}")
         self._tell_length(declared)
 
     def _tell_length(self, declared: Fraction | None) -> None:
@@ -230,19 +210,6 @@ class FileSound(Sound):
             f"{self.name} ends after {float(self.duration):.2f} of "
             f"{float(declared):.2f} s. It is cut short"
         )
-
-    def _lose(self, what: str) -> None:
-        self._notes.lose(f"{self.name}: {what}")
-
-    def _tell_one(self, what: str) -> None:
-        self._notes.tell(f"{self.name}: {what}")
-
-    def _spans(self, spans: list[tuple[int, int]]) -> str:
-        seconds = sum(n for _, n in spans) / self.rate
-        first = spans[0][0] / self.rate
-        if len(spans) == 1:
-            return f"{seconds:.2f} s of sound at {first:.2f} s"
-        return f"{seconds:.2f} s of sound in {len(spans)} places, the first at {first:.2f} s,"
 
     # -- the samples --
 

@@ -54,6 +54,10 @@ class Plan:
     note: str = ""
     lossy: bool = False
 
+    def sentences(self) -> tuple[tuple[bool, str], ...]:
+        """(whether something is lost, what was done), if there is anything to say."""
+        return ((self.lossy, self.note),) if self.note else ()
+
 
 def layout_of(channels: int) -> str:
     """FFmpeg's name of the usual layout of this many channels. Raises SoundError above 8."""

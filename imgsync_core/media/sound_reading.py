@@ -12,7 +12,7 @@ Times decide about gaps only: that clocks drift, and that they are rounded, is n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..timeline import round_half_up
 from .headers import tag_bytes
 from .layouts import Plan, names, plan
 from .sound import as_floats, silence
+from .sound_findings import Findings
 from .sound_format import Run, key_of, mixed
 
 # containers that say when a sound is heard; raw streams count, and AVI counts bytes or frames
@@ -42,32 +43,6 @@ _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSB", b"3DI")
 _CONSTANT = ("ac3", "mp2")  # codecs whose packets are all of one size: two in one are a lost one
 _LEAST_FRAME = 100  # samples
 _RETRIES = 8  # broken reads in a row before a file is taken to be over
-
-
-@dataclass
-class Findings:
-    """What one pass noticed; times and lengths in samples.
-
-    lost, gaps: (start, length) of what is silent because it did not decode, or was not there.
-    left_out: (start, bytes) of what cannot be decoded and takes no time.
-    tags: (start, bytes) of tags and padding between the frames.
-    doubtful: packet -> start, samples it may have held, and bytes: a header's length has to tell.
-    changes: (start, rate, layout) where the format changes.   restarts: where the clock does.
-    broken_off: where reading fails, and goes on nowhere behind it.
-    error: what FFmpeg said about the first thing that did not decode.
-    plain: whether the packets say exactly what is heard, so that they may be copied.
-    """
-
-    lost: list[tuple[int, int]] = field(default_factory=list)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
-    left_out: list[tuple[int, int]] = field(default_factory=list)
-    tags: list[tuple[int, int]] = field(default_factory=list)
-    doubtful: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    changes: list[tuple[int, int, str]] = field(default_factory=list)
-    restarts: list[int] = field(default_factory=list)
-    broken_off: int | None = None
-    error: Exception | None = None
-    plain: bool = True
 
 
 @dataclass(frozen=True)
@@ -240,7 +215,7 @@ class Reading:
         length = round_half_up((packet.duration or 0) * packet.time_base * self._own_rate())
         sync = _SYNC.get(self._codec)
         certain = self._stored or sync is None or int.from_bytes(data[:2], "big") & sync == sync
-        if not certain:
+        if not certain or (self._codec in _CONSTANT and not self._stored):
             length = self._estimated(len(data))
         self._bad.append(_Bad(index, len(data), length, certain))
 

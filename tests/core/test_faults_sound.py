@@ -117,7 +117,8 @@ def test_damage_costs_no_time(ffmpeg, tmp_path, name, seed):
     path.write_bytes(data)
     before, sound = FileSound(whole), FileSound(path)
     assert not before.notes
-    slack = {"a.wma": 2, "a.mp3": 1152}.get(name, 0)
+    # AVI numbers its packets anew where its index is damaged
+    slack = {"a.wma": 2, "a.mp3": 1152, "a.avi": 2304}.get(name, 0)
     assert abs(sound.n_samples - before.n_samples) <= slack
     x, y = samples(sound), samples(before)
     end = -RATE // 2 if slack == 0 else None
