@@ -219,12 +219,9 @@ def test_pcm_whose_packets_say_another_length(sample, heard):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.caf", "a.aiff", "a.au", "a.w64", "a.mov", "a.mkv"])
-@pytest.mark.parametrize("codec", ["pcm_s16", "pcm_s24", "pcm_alaw", "pcm_f32"])
+@pytest.mark.parametrize("codec", ["pcm_s16", "pcm_s24", "pcm_f32"])
 def test_pcm_from_pipes(ffmpeg, heard, tmp_path, name, codec):
-    if "aw" not in codec:
-        codec += "be" if name in ("a.aiff", "a.au") else "le"
-    if (name, codec) == ("a.mkv", "pcm_alaw"):
-        pytest.skip("FFmpeg does not put A-law into Matroska")
+    codec += "be" if name in ("a.aiff", "a.au") else "le"
     form = {"wav": "wav", "mkv": "matroska"}.get(name[2:], name[2:])
     options = ["-movflags", "frag_keyframe+empty_moov"] if form == "mov" else []
     source = [*TONE, "-t", 1.2, "-ac", 2, "-c:a", codec]
@@ -342,7 +339,7 @@ PLACES += ["TFR", "TBL", "TBC", "TBR"]
         ("FL+FR+FC+LFE+BL+BR+SL+SR+TFL+TFR+TBL+TBR", "7.1", True), ("TFC", "mono", False),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("preset", ["mp4-h264", "webm-vp9", "mkv-ffv1"])
+@pytest.mark.parametrize("preset", ["mp4-h264", "webm-vp9"])
 def test_layouts_that_no_codec_knows(tmp_path, ffprobe_json, channels, layout, lossy, preset):
     """A tone of its own in each channel is heard again; left stays left."""
     names = channels.split("+")
@@ -358,10 +355,9 @@ def test_layouts_that_no_codec_knows(tmp_path, ffprobe_json, channels, layout, l
     level = np.abs(np.fft.rfft(x, axis=1))[:, [300 + 100 * i for i in range(len(names))]]
     for i, name in enumerate(names):
         assert (level[:, i].max() > 500) == (name != "LFE" or layout != "mono"), name
-    left, right = [i for i, n in enumerate(names) if "L" in n], names
-    if len(names) == 2 and layout == "stereo":
-        assert level[0, left[0] if left else 0] > 100 * level[1, left[0] if left else 0]
-    assert bool(sound.notes) == (channels != "TFC"), right
+    if len(names) == 2 and layout == "stereo":  # all of them have the further left one first
+        assert level[0, 0] > 100 * level[1, 0] and level[1, 1] > 100 * level[0, 1]
+    assert bool(sound.notes) == (channels != "TFC")
     if lossy:
         with pytest.raises(SoundError, match="mixed down"):
             FileSound(path, strict=True)
