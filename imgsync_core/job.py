@@ -13,13 +13,14 @@ from .errors import FaceError, InputError, TimeError
 from .machine import Machine, look
 from .media.encoding import DEFAULT, Encoding, preset, preset_for
 from .media.extend import HOLD, Extension, extend
+from .media.file_sound import FileSound, own_sound
 from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource, Trimmed
 from .media.loudness import normalise
 from .media.motion import PanZoom
 from .media.muxer import Muxer, Report
 from .media.picture import RGB, Picture
-from .media.sound import FileSound, Sound, pad, trim
+from .media.sound import Sound, pad, trim
 from .media.source import open_source
 from .media.space import check_space, likely_bytes, moving_frames
 from .timeline import GRIDS, Grid, Timeline
@@ -203,11 +204,19 @@ def render(
 
 
 def _sound(job: Job) -> Sound | None:
+    """The sound; where one file is both, it starts as much after the picture as it does there."""
     if job.sound is None:
         return None
-    opened = isinstance(job.sound, Sound)
-    sound = job.sound if opened else FileSound(job.sound)  # type: ignore[arg-type]
-    return job.edit.apply(sound)  # type: ignore[arg-type]
+    sound = job.sound
+    if not isinstance(sound, Sound):
+        opened = own_sound if _is_same_file(job.picture, sound) else FileSound
+        sound = opened(sound, strict=job.strict)
+    return job.edit.apply(sound)
+
+
+def _is_same_file(picture: Any, sound: str | os.PathLike[str]) -> bool:
+    named = isinstance(picture, (str, os.PathLike))
+    return named and os.path.realpath(picture) == os.path.realpath(sound)
 
 
 def timeline_for(

@@ -12,8 +12,9 @@ from comfy_api.latest import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face
+from ..imgsync_core.media.file_sound import own_sound as sound_of_file
 from ..imgsync_core.media.frames import FrameSource, Held, Resampled
-from ..imgsync_core.media.sound import ArraySound, FileSound, Part, Sound, trim
+from ..imgsync_core.media.sound import ArraySound, Part, Sound, trim
 from ..imgsync_core.media.source import DEFAULT_FPS
 from ..imgsync_core.media.video import VideoFrames
 from ..imgsync_core.timeline import Timeline, parse_fps
@@ -151,7 +152,7 @@ def own_sound(video: Any, n_frames: int, fps: Fraction) -> Sound | None:
 
 def _file_sound(video: Input.Video) -> Sound | None:
     try:
-        sound = FileSound(video.get_stream_source())
+        sound = sound_of_file(video.get_stream_source())
     except SoundError as e:
         if e.absent:
             return None

@@ -207,7 +207,7 @@ def _curves(args: argparse.Namespace) -> None:
     import json
 
     from ..engines.built_in.export import export
-    from ..media.sound import FileSound
+    from ..media.file_sound import FileSound
 
     n = export(FileSound(args.sound), _target(args), args.seed)
     words = {"path": args.output, "values": n, "rate": 50}

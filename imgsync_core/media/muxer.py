@@ -26,12 +26,13 @@ from ..timeline import Timeline, round_half_up
 from ..watcher import NOBODY, Watcher
 from . import matroska, webp
 from .encoding import Encoding
+from .file_sound import FileSound
 from .frames import FrameSource, Thinned
 from .opening import reason
 from .picture import RGB
 from .probe import MediaInfo, probe
 from .repeat import packets_of
-from .sound import FileSound, Sound
+from .sound import Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames

@@ -1,12 +1,12 @@
 """Sound as blocks of samples that are decoded when they are read.
 
 A block is float32 (channels, n) in -1..1. The length of every ``Sound`` is known exactly, in
-samples, before anything is read: from the header for PCM, by decoding once for the rest.
+samples, before anything is read.
 """
 
 from __future__ import annotations
 
-import os
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,30 +14,17 @@ from typing import Any
 
 import av
 import numpy as np
-from av.error import FFmpegError
 from av.filter import Graph
 
 from ..errors import SoundError
 from ..timeline import round_half_up
-from .headers import has_xing, riff_samples
-from .opening import MediaFile, name_of, open_media, reason
+from .layouts import layout_of
 
 LONGEST_SILENCE = 86_400  # seconds; more is a slip of the keyboard
 BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
 _PLANES = 8  # PyAV reads past the end of planar frames of so many channels, and may crash
-_LAYOUTS = {
-    1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1",
-}  # fmt: skip
+_FLOATS: dict[str, Any] = {"flt": np.float32, "dbl": np.float64}
 _FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
-# containers whose header states the length exactly, so that less than that means "cut short"
-_EXACT_HEADERS = ("w64", "aiff", "caf", "flac", "mov,mp4,m4a,3gp,3g2,mj2")
-
-
-def layout_of(channels: int) -> str:
-    """FFmpeg's name of the usual layout of this many channels. Raises SoundError above 8."""
-    if channels not in _LAYOUTS:
-        raise SoundError(f"{channels} channels are more than the 8 (7.1) that a video can carry.")
-    return _LAYOUTS[channels]
 
 
 class Sound(ABC):
@@ -74,7 +61,7 @@ class Sound(ABC):
 
 
 class ArraySound(Sound):
-    """Samples that are in memory already: float (channels, n)."""
+    """Samples that are in memory already: float (channels, n), all of them finite."""
 
     def __init__(self, samples: np.ndarray, rate: int, layout: str | None = None) -> None:
         if samples.ndim != 2:
@@ -84,121 +71,13 @@ class ArraySound(Sound):
         self.layout = layout or layout_of(samples.shape[0])
         self.rate, self.n_samples = rate, samples.shape[1]
         self._samples = samples
-        _refuse_empty(self)
+        refuse_empty(self)
+        for start in range(0, self.n_samples, BLOCK):
+            refuse_non_finite(samples[:, start : start + BLOCK], start, self)
 
     def blocks(self) -> Iterator[np.ndarray]:
         for start in range(0, self.n_samples, BLOCK):
-            block = np.asarray(self._samples[:, start : start + BLOCK], np.float32)
-            _refuse_non_finite(block, start, self)
-            yield block
-
-
-class FileSound(Sound):
-    """The first sound track of a file: anything PyAV decodes, at its own rate and layout.
-
-    codec: FFmpeg's name of the codec.
-    has_extradata: whether the codec's header travels outside the packets, as MP4 needs it.
-    Raises SoundError for files without (readable) sound and for files that are cut short.
-    """
-
-    def __init__(self, file: MediaFile) -> None:
-        self.file = file
-        self.name = name_of(file)
-        with self.opened() as container:
-            stream = self.stream_of(container)
-            self.codec: str = stream.codec_context.codec.canonical_name
-            self.bits = _bits(stream.codec_context)
-            self.has_extradata = bool(stream.codec_context.extradata)
-            self.rate = stream.codec_context.sample_rate
-            if not (self.rate and stream.codec_context.layout.nb_channels):  # text named .flac
-                raise SoundError(
-                    f"{self.name} is not a sound that can be read. "
-                    "Check the file, or convert it to a common format.",
-                    unknown=True,
-                )
-            self.layout = _usual(stream.codec_context.layout)
-            declared = self._declared(container, stream)
-            self.first_pts: int = 0  # of the first sample that is heard, in the stream's time base
-            self.n_samples = self._count(container, stream)
-        _refuse_empty(self)
-        if declared is not None and self.n_samples < declared - self.rate // 4:
-            raise SoundError(
-                f"{self.name} ends after {self.n_samples / self.rate:.2f} of "
-                f"{declared / self.rate:.2f} s. It is cut short; copy or export it again."
-            )
-
-    def opened(self) -> Any:
-        """The file as an open ``av`` container; the caller closes it."""
-        return open_media(self.file, SoundError, "a sound")
-
-    def stream_of(self, container: Any) -> Any:
-        """The sound track in an open container."""
-        for stream in container.streams.audio:
-            if stream.codec_context is not None:  # None: FFmpeg has no decoder for the track
-                return stream
-        raise SoundError(
-            f"{self.name} has no sound. Name an audio file or a video with sound.", absent=True
-        )
-
-    def _declared(self, container: Any, stream: Any) -> int | None:
-        """Samples the header promises; None where it can only be guessed."""
-        kind, path = container.format.name, self.file
-        exact = kind in _EXACT_HEADERS
-        if isinstance(path, (str, os.PathLike)):
-            if kind == "wav" and self.codec.startswith("pcm_"):
-                return riff_samples(path)
-            exact = exact or (kind == "mp3" and has_xing(path))
-        if not exact or not stream.duration:
-            return None
-        return round_half_up(stream.duration * stream.time_base * self.rate)
-
-    def _count(self, container: Any, stream: Any) -> int:
-        try:
-            if self.codec.startswith("pcm_") and stream.time_base == Fraction(1, self.rate):
-                return sum(packet.duration or 0 for packet in container.demux(stream))
-            total = 0
-            for frame in container.decode(stream):
-                if total == 0 and frame.pts is not None:
-                    self.first_pts = frame.pts
-                self._same_format(frame, total)
-                total += frame.samples
-            return total
-        except (FFmpegError, OSError) as e:
-            raise SoundError(f"{self.name} is damaged ({reason(e)}). Export it again.") from e
-
-    def _same_format(self, frame: Any, at: int) -> None:
-        if at == 0:  # what is decoded counts, not what the header said (HE-AAC doubles the rate)
-            self.rate, self.layout = frame.sample_rate, _usual(frame.layout)
-        elif frame.sample_rate != self.rate or _usual(frame.layout) != self.layout:
-            raise SoundError(
-                f"{self.name} changes its sample rate or channels after {at / self.rate:.2f} s. "
-                "Convert it to WAV first."
-            )
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        with self.opened() as container:
-            stream = self.stream_of(container)
-            held: list[np.ndarray] = []
-            total = waiting = 0
-            try:
-                for frame in container.decode(stream):
-                    held.append(_floats(frame))
-                    waiting += frame.samples
-                    if waiting >= BLOCK:
-                        yield self._joined(held, total)
-                        total, waiting, held = total + waiting, 0, []
-            except (FFmpegError, OSError) as e:
-                raise SoundError(
-                    f"{self.name} is damaged after {total / self.rate:.2f} s ({reason(e)}). "
-                    "Export it again."
-                ) from e
-            if held:
-                yield self._joined(held, total)
-
-    def _joined(self, held: list[np.ndarray], start: int) -> np.ndarray:
-        block = np.concatenate(held, 1)
-        _refuse_non_finite(block, start, self)
-        return block
+            yield np.asarray(self._samples[:, start : start + BLOCK], np.float32)
 
 
 class Part(Sound):
@@ -214,6 +93,10 @@ class Part(Sound):
         self.rate, self.layout, self.name = source.rate, source.layout, source.name
         self.bits = source.bits
         self.n_samples = stop - start
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
 
     def blocks(self) -> Iterator[np.ndarray]:
         position, stop = 0, self._start + self.n_samples
@@ -237,10 +120,14 @@ class Padded(Sound):
         self.bits = source.bits
         self.n_samples = before + source.n_samples + after
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
     def blocks(self) -> Iterator[np.ndarray]:
-        yield from _silence(self.channels, self._before)
+        yield from silence(self.channels, self._before)
         yield from self.source.blocks()
-        yield from _silence(self.channels, self._after)
+        yield from silence(self.channels, self._after)
 
 
 class Filtered(Sound):
@@ -278,6 +165,10 @@ class Filtered(Sound):
         graph.link_nodes(*nodes).configure()
         return graph
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
     def blocks(self) -> Iterator[np.ndarray]:
         left = self.n_samples
         for block in self._through(self._graph()):
@@ -285,7 +176,7 @@ class Filtered(Sound):
             left -= min(left, block.shape[1])
             if not left:
                 return
-        yield from _silence(self.channels, left)
+        yield from silence(self.channels, left)
 
     def _through(self, graph: Graph) -> Iterator[np.ndarray]:
         position = 0
@@ -350,13 +241,14 @@ def pad(sound: Sound, before: Any = 0, after: Any = 0) -> Sound:
     return sound if first == last == 0 else Padded(sound, first, last)
 
 
-def _silence(channels: int, n: int) -> Iterator[np.ndarray]:
+def silence(channels: int, n: int) -> Iterator[np.ndarray]:
+    """``n`` samples of silence in blocks."""
     for start in range(0, n, BLOCK):
         yield np.zeros((channels, min(BLOCK, n - start)), np.float32)
 
 
-def _floats(frame: Any) -> np.ndarray:
-    """One decoded frame as float32 (channels, n)."""
+def as_floats(frame: Any) -> np.ndarray:
+    """One decoded frame as float32 (channels, n), in its own layout."""
     samples = _array(frame)
     kind = frame.format.packed.name
     if kind in _FULL_SCALE:
@@ -365,23 +257,27 @@ def _floats(frame: Any) -> np.ndarray:
     return np.asarray(samples, np.float32)
 
 
-def _usual(layout: Any) -> str:
-    """The layout's name; the usual one where the file only says how many channels there are."""
-    named = not layout.name.endswith("channels") and layout.name != "unknown"
-    return layout.name if named else layout_of(layout.nb_channels)
+def all_finite(frame: Any) -> bool:
+    """Whether a decoded frame surely holds numbers only; False = look closer."""
+    kind = _FLOATS.get(frame.format.packed.name)
+    if kind is None:
+        return True
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= _PLANES:
+        return False
+    n = frame.samples * (1 if frame.format.is_planar else channels)
+    planes = (np.frombuffer(plane, kind, n) for plane in frame.planes)
+    return all(math.isfinite(np.dot(samples, samples)) for samples in planes)
 
 
-def _bits(context: Any) -> int:
-    name = context.format.packed.name if context.format else "s16"
-    return {"u8": 16, "s16": 16}.get(name, 24)
-
-
-def _refuse_empty(sound: Sound) -> None:
+def refuse_empty(sound: Sound) -> None:
+    """Raise SoundError where there are no samples."""
     if sound.n_samples < 1:
         raise SoundError(f"{sound.name} has no samples: its duration is 0. Use another sound.")
 
 
-def _refuse_non_finite(block: np.ndarray, start: int, sound: Sound) -> None:
+def refuse_non_finite(block: np.ndarray, start: int, sound: Sound) -> None:
+    """Raise SoundError for a block from sample ``start`` on that holds NaN or infinity."""
     if not np.isfinite(block).all():
         at = start + int(np.argmax(~np.isfinite(block).all(0)))
         raise SoundError(

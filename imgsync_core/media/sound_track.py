@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import av
@@ -17,26 +17,38 @@ from av.error import FFmpegError
 from ..errors import EncodingError, SoundError
 from . import aac
 from .encoding import Encoding
+from .file_sound import FileSound
+from .layouts import USUAL, kept, names
 from .opening import reason
 from .prefetch import Prefetcher
-from .sound import FileSound, Filtered, Sound, as_frame, layout_of, to_length
+from .sound import Filtered, Sound, as_frame, to_length
 
 QUEUE_BYTES = 8 << 20  # encoded sound that may wait for the picture
+_SAFE_RATE = 192_000  # that every codec carries which is not choosy, and resampling is not heard
+_LEAST_MP3 = 16_000  # Hz; MP4 knows MPEG-1 and MPEG-2, and not MPEG 2.5
 _PACKET_COST = 600  # bytes of bookkeeping for each packet that waits
 
 
 def suited(sound: Sound, encoding: Encoding) -> Sound:
-    """The sound as the codec can carry it: the same, or resampled or mixed down."""
+    """The sound as the codec can carry it: the same, or resampled or mixed.
+
+    Raises EncodingError where the codec carries it in no way.
+    """
     codec = Codec(str(encoding.sound), "w")
     rates = sorted(codec.audio_rates or [])
     rate = sound.rate
     if rates and rate not in rates:
         rate = next((r for r in rates if r >= rate), rates[-1])
-    # as it is, or else the usual layout of as many channels, or else mixed down
-    layouts = (sound.layout, layout_of(sound.channels), "stereo")
-    layout = next(name for name in layouts if _opens(encoding, rate, name))
-    changed = (rate, layout) != (sound.rate, sound.layout)
-    return Filtered(sound, rate=rate, layout=layout) if changed else sound
+    # as it is, or else where most channels keep their place, with as few others as can be
+    others = sorted(USUAL, key=lambda name: (-kept(sound.layout, name), len(names(name))))
+    for way in product((rate, _SAFE_RATE), (sound.layout, *others)):
+        if _opens(encoding, *way):
+            same = way == (sound.rate, sound.layout)
+            return sound if same else Filtered(sound, rate=way[0], layout=way[1])
+    raise EncodingError(
+        f"{encoding.sound} carries no sound of {sound.rate} Hz {sound.layout}. "
+        "Convert it to 48000 Hz stereo first."
+    )
 
 
 def _opens(encoding: Encoding, rate: int, layout: str) -> bool:
@@ -153,10 +165,20 @@ def _opened(stream: Any, encoding: Encoding, sound: Sound) -> Any:
 
 
 def can_copy(sound: Sound, encoding: Encoding) -> bool:
-    """Whether the packets of the sound's file may be written as they are."""
+    """Whether the packets of the sound's file may be written as they are.
+
+    Not where the file says something else than its packets (losses, gaps, cuts inside of it), or
+    where the container does not take them.
+    """
     if not isinstance(sound, FileSound) or sound.codec not in encoding.copies:
         return False
-    return sound.codec not in ("aac", "vorbis", "flac", "opus") or sound.has_extradata
+    if not sound.copyable:
+        return False
+    if sound.codec == "mp3" and encoding.container in ("mp4", "mov"):
+        return sound.rate >= _LEAST_MP3
+    if sound.codec == "opus":  # mapping families above 1 are not for players; RFC 7845, 5.1.1
+        return sound.header[:8] == b"OpusHead" and sound.header[18:19] <= b"\1"
+    return sound.codec not in ("aac", "vorbis") or bool(sound.header)
 
 
 def copied(sound: FileSound, stream: Any, duration: Fraction) -> Iterator[Any]:

@@ -25,7 +25,7 @@ from imgsync_core.media.muxer import Muxer, check_target
 from imgsync_core.media.opening import open_media
 from imgsync_core.media.picture import load_picture
 from imgsync_core.media.probe import probe
-from imgsync_core.media.sound import FileSound
+from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.source import open_source
 from imgsync_core.timeline import Timeline
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from imgsync_core.media.headers import has_xing, riff_samples
+from imgsync_core.media.headers import riff_samples, xing_samples
 
 
 def chunk(name: bytes, data: bytes, size: int | None = None) -> bytes:
@@ -47,12 +47,15 @@ def test_wav_by_ffmpeg(ffmpeg, tmp_path, codec):
         (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40))), 10),
         (riff(chunk(b"LIST", b"odd"), chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40))), 10),
         (riff(chunk(b"fmt ", FORMAT), chunk(b"junk", b"1"), chunk(b"data", bytes(40))), 10),
-        (riff(chunk(b"fmt ", FORMAT), chunk(b"data", b"", 4000)), 1000),
+        (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(200), 4000)), 1000),
         (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(42))), 10),
         # sizes that nobody knew
         (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 0)), None),
         (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 0xFFFFFFFF)), None),
         (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 0x7FFFF000)), None),
+        (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 2_000_000_000)), None),
+        (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 1 << 30)), None),
+        (riff(chunk(b"fmt ", FORMAT), chunk(b"data", bytes(40), 10**9)), None),
         # EBU Tech 3306: sizes of 64 bits in ds64
         (
             riff(
@@ -82,12 +85,17 @@ def test_wav_by_hand(tmp_path, data, expected):
 
 @pytest.mark.parametrize("options", [[], ["-q:a", 5], ["-id3v2_version", 0]])
 @pytest.mark.parametrize("title", ["short", "long " * 5000])
-def test_mp3_with_and_without_its_table(ffmpeg, tmp_path, options, title):
-    source = ["-f", "lavfi", "-i", "sine=d=0.5", "-metadata", f"title={title}", *options]
+@pytest.mark.parametrize(("rate", "frame"), [(44100, 1152), (22050, 576), (8000, 576)])
+def test_mp3_with_and_without_its_table(
+    ffmpeg, ffprobe_json, tmp_path, options, title, rate, frame
+):
+    tone = f"sine=d=0.5:r={rate}"
+    source = ["-f", "lavfi", "-i", tone, "-metadata", f"title={title}", *options]
     ffmpeg(*source, tmp_path / "with.mp3")
     ffmpeg(*source, "-write_xing", 0, tmp_path / "without.mp3")
-    assert has_xing(tmp_path / "with.mp3")
-    assert not has_xing(tmp_path / "without.mp3")
+    packets = ffprobe_json(tmp_path / "with.mp3", "-show_packets")["packets"]
+    assert xing_samples(tmp_path / "with.mp3") == len(packets) * frame
+    assert xing_samples(tmp_path / "without.mp3") is None
 
 
 @pytest.mark.parametrize("size", [0, 127, 128, 20_000, 3_000_000])
@@ -95,11 +103,12 @@ def test_table_behind_a_tag_of_any_size(tmp_path, size):
     """ID3v2 counts in seven bits a byte, so that no byte looks like the start of a frame."""
     seven = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
     tag = b"ID3\4\0\0" + seven + b"\xaa" * size
-    (tmp_path / "a.mp3").write_bytes(tag + b"\xff\xfb\x90\x64" + bytes(32) + b"Xing" + bytes(400))
-    assert has_xing(tmp_path / "a.mp3")
+    table = b"Xing" + struct.pack(">II", 1, 77) + bytes(392)
+    (tmp_path / "a.mp3").write_bytes(tag + b"\xff\xfb\x90\x64" + bytes(32) + table)
+    assert xing_samples(tmp_path / "a.mp3") == 77 * 1152
 
 
 def test_no_mp3_at_all(tmp_path):
     for data in (b"", b"ID3", b"ID3" + bytes(7), b"\xff\xfb" + bytes(10)):
         (tmp_path / "a.mp3").write_bytes(data)
-        assert not has_xing(tmp_path / "a.mp3")
+        assert xing_samples(tmp_path / "a.mp3") is None

@@ -13,8 +13,9 @@ from imgsync_core.demo import demo_picture
 from imgsync_core.engines.latentsync import pipeline
 from imgsync_core.job import Animation, Job, prepare, render
 from imgsync_core.media.encoding import preset
+from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.muxer import Muxer
-from imgsync_core.media.sound import ArraySound, FileSound
+from imgsync_core.media.sound import ArraySound
 from imgsync_core.media.video import VideoFrames
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher

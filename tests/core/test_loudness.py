@@ -13,8 +13,9 @@ from scipy import signal
 from imgsync_core.demo import demo_speech
 from imgsync_core.errors import SoundError
 from imgsync_core.media import loudness
+from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.loudness import measure, normalise
-from imgsync_core.media.sound import ArraySound, FileSound, Part, Sound
+from imgsync_core.media.sound import ArraySound, Part, Sound
 
 CEILING = 10 ** (-1 / 20)  # -1 dB
 

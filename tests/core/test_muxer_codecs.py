@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.frames import ArrayFrames, Held
-from imgsync_core.media.sound import ArraySound, FileSound, trim
+from imgsync_core.media.sound import ArraySound, trim
 
 from .judge import JUDGED, complaints, facts, packets, pictures, run, samples, stream
 from .making import FPS, PRESET_NAMES, PRESETS, clip, held, mux, noise, still, talk

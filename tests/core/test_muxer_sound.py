@@ -10,7 +10,7 @@ import pytest
 from imgsync_core.job import Job, SoundEdit, prepare, render
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.extend import HOLD
-from imgsync_core.media.sound import FileSound
+from imgsync_core.media.file_sound import FileSound
 
 from .judge import (
     JUDGED,

@@ -20,7 +20,8 @@ from imgsync_core.audio import mouth_curves as voice
 from imgsync_core.engines.built_in.export import export
 from imgsync_core.engines.built_in.performance import perform
 from imgsync_core.engines.built_in.pose import COLUMNS
-from imgsync_core.media.sound import ArraySound, FileSound
+from imgsync_core.media.file_sound import FileSound
+from imgsync_core.media.sound import ArraySound
 from training import augment, corpus, score, train
 
 speaks = pytest.mark.skipif(
