@@ -1,16 +1,26 @@
-"""What file headers promise where FFmpeg does not tell: needed to notice files that are cut short.
+"""What file headers say where FFmpeg does not tell: lengths, to notice what is cut short, names.
 
 RIFF: "Multimedia Programming Interface and Data Specifications 1.0", Microsoft/IBM 1991.
 RF64: RIFF above 4 GB, whose chunk "ds64" holds the true sizes; EBU Tech 3306.
+MP4: the codec's four letters in box "stsd", ISO/IEC 14496-12, 8.5.2. Matroska: the element CodecID,
+RFC 9559. AVI: the stream header "strh".
 Xing/Info: the table that VBR encoders put into the first frame of an MP3.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import struct
 from pathlib import Path
+from typing import IO
 
+_LETTERS = rb"([\x20-\x7e]{4})"
+_CODECS = (
+    re.compile(rb"vmhd.{,4096}?stsd.{12}" + _LETTERS, re.DOTALL),
+    re.compile(rb"\x86[\x81-\xff](V_[A-Z0-9_/]{1,60})"),
+    re.compile(rb"strh.{4}vids" + _LETTERS, re.DOTALL),
+)
 _UNKNOWN = 0x7FFF_0000  # sizes from here on are what programs write that cannot know the size
 
 
@@ -45,3 +55,19 @@ def has_xing(path: str | os.PathLike[str]) -> bool:
             file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
         first = head + file.read(4096)
     return b"Xing" in first or b"Info" in first
+
+
+def video_codec(file: str | os.PathLike[str] | IO[bytes]) -> str | None:
+    """What a file of MP4, Matroska or AVI calls the codec of its picture; None where unknown."""
+    if isinstance(file, (str, os.PathLike)):
+        with Path(file).open("rb") as opened:
+            return video_codec(opened)
+    file.seek(0)
+    edge = 4 << 20  # a header is at one of the two ends
+    head = file.read(edge)
+    file.seek(max(len(head), file.seek(0, os.SEEK_END) - edge))
+    data = head + file.read()
+    for pattern in _CODECS:
+        if (found := pattern.search(data)) is not None:
+            return found[1].decode("latin-1").strip()
+    return None
