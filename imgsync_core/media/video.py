@@ -66,10 +66,10 @@ class VideoFrames(FrameSource):
 
     def _loss(self) -> str:
         first = min(self._lost)
-        count = "1 frame" if len(self._lost) == 1 else f"{len(self._lost)} frames, the first"
-        shown = "the next one is" if first == 0 else "the frame before is"
+        count = "1 frame" if len(self._lost) == 1 else f"{len(self._lost)} frames"
+        shown = "the next one" if first == 0 else "the one before"
         at = self._index.seconds(first)
-        return f"{self.name}: {count} at {at:.2f} s, could not be decoded: {shown} shown instead"
+        return f"{self.name}: {count} could not be decoded, from {at:.2f} s on: shown is {shown}"
 
     # -- which frames there are --
 
@@ -145,12 +145,11 @@ class VideoFrames(FrameSource):
         index = keep
         while index < stop:
             found = self._decoder.next()
-            failures, self._decoder.failures = self._decoder.failures, 0
             if found is None:
-                self._end(index, stop, room, failed=failures > 0)
+                self._end(index, stop, room)
                 return
             here, frame = found
-            if here > index and failures:
+            if here > index and self._decoder.missed(index):
                 self._lose(range(index, here))
             if here >= keep:
                 picture = self._convert.picture(frame)
@@ -169,7 +168,7 @@ class VideoFrames(FrameSource):
             return self._cache[index - 1]
         return None if self._before is None else self._convert.picture(self._before)
 
-    def _end(self, start: int, stop: int, room: int, *, failed: bool) -> None:
+    def _end(self, start: int, stop: int, room: int) -> None:
         """The decoder had fewer frames than there were packets."""
         picture = self._picture_before(start)
         if picture is None:
@@ -177,7 +176,8 @@ class VideoFrames(FrameSource):
                 f"{self.name}: not one of its {len(self._index.times)} frames can be decoded. "
                 "It is damaged; copy or export it again."
             )
-        if failed or len(self._index.times) - start > _SILENT:
+        missing = len(self._index.times) - start
+        if missing > _SILENT or self._decoder.missed(start):
             self._lose(range(start, len(self._index.times)))
         for i in range(start, stop):
             self._store(i, picture, room)

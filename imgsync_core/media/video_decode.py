@@ -20,6 +20,7 @@ from .opening import MediaFile
 from .video_index import VideoIndex, open_video, packets_of
 
 _LOOK = 12  # frames after which it is known whether their times are in order
+_REORDERED = 16  # frames that may come out later than their packet went in: H.264, A.3.1
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders leave it out
 
 
@@ -31,7 +32,6 @@ class VideoDecoder:
     """Decodes on from where it is; ``seek`` lets it start elsewhere.
 
     position: index of the frame that came last, -1 before the first.
-    failures: packets that could not be decoded, and places that could not be read, since then.
     """
 
     def __init__(self, file: MediaFile, index: VideoIndex, notes: Notes) -> None:
@@ -41,7 +41,7 @@ class VideoDecoder:
         self._frames: Iterator[tuple[int, Any]] | None = None
         self._counted = index.counted
         self._delay: int | None = None  # packets that go in before the first frame comes out
-        self.position, self.failures = -1, 0
+        self.position = self._suspect = -1
         if index.reorders and not index.counted and not index.whole:
             self._counted = not self._in_order()
         self._keys, self._marks = self._starts()
@@ -57,7 +57,7 @@ class VideoDecoder:
         if self._container is not None:
             self._container.close()
         self._container = self._frames = None
-        self.position, self.failures = -1, 0
+        self.position = self._suspect = -1
 
     # -- where decoding can start --
 
@@ -93,15 +93,14 @@ class VideoDecoder:
     def _start(self, mark: int | None) -> bool:
         """Open the file, at a mark or at the beginning; whether that worked."""
         self.close() if mark is None else None
-        container = self._opened()
-        films = [container.streams[i] for i in self._index.streams]
         if mark is not None:
             try:
-                container.seek(mark, stream=films[0])
+                container = self._opened()
+                container.seek(mark, stream=container.streams[self._index.streams[0]])
             except (FFmpegError, OSError):
                 return False
-        self.position, self.failures = -1, 0
-        self._frames = self._decode(films, from_start=mark is None)
+        self.position = self._suspect = -1
+        self._frames = self._decode(from_start=mark is None)
         return True
 
     def _opened(self) -> Any:
@@ -135,35 +134,39 @@ class VideoDecoder:
             found = self.next()
             if found is None or found[0] > last:
                 return found
-            self.failures = 0
 
-    def _failed(self) -> None:
-        self.failures += 1
+    def missed(self, index: int) -> bool:
+        """Whether frame ``index`` may be one of those that failed, if it did not come."""
+        return index <= self._suspect
+
+    def _failed(self, index: int | None = None) -> None:
+        """Frame ``index``, or the next one, could not be read or decoded."""
         if self._threads != "SLICE":
             raise _LateError
+        index = self.position if index is None else index
+        self._suspect = max(self._suspect, index + _REORDERED)
 
-    def _decode(self, films: list[Any], *, from_start: bool) -> Iterator[tuple[int, Any]]:
-        context, stream = None, -1
+    def _decode(self, *, from_start: bool) -> Iterator[tuple[int, Any]]:
+        """Frames and their indices, of one stream after the other."""
         ordinal, last = (0 if from_start else None), -1
-        for packet in packets_of(self._container, films, self._failed):
-            if packet.stream_index != stream:
-                if context is not None:
-                    for frame in self._feed(context, None):
-                        yield (last := self._index_of(frame, last)), frame
-                context, stream = self._context(packet.stream), packet.stream_index
-            if packet.pts is not None or packet.dts is not None:
-                if ordinal is None and self._counted:
-                    ordinal = self._ordinal(packet)
-                    if ordinal is None:
-                        return
-                    last = ordinal - 1
-                self._tag(packet, ordinal)
-                ordinal = None if ordinal is None else ordinal + 1
-            for frame in self._feed(context, packet):
-                yield (last := self._index_of(frame, last)), frame
-        if context is not None:
-            for frame in self._feed(context, None):
-                yield (last := self._index_of(frame, last)), frame
+        for nth, number in enumerate(self._index.streams):
+            if nth:  # glued recordings: each from the start of the file, which mixes their ends
+                self._container.close()
+                self._container = None
+            stream = self._opened().streams[number]
+            context = self._context(stream)
+            for packet in chain(packets_of(self._container, [stream], self._failed), [None]):
+                if packet is not None and (packet.pts is not None or packet.dts is not None):
+                    if ordinal is None and self._counted:
+                        ordinal = self._ordinal(packet)
+                        if ordinal is None:
+                            return
+                        last = ordinal - 1
+                    self._tag(packet, ordinal)
+                    ordinal = None if ordinal is None else ordinal + 1
+                for frame in self._feed(context, packet):
+                    last = self._index_of(frame, last)
+                    yield last, frame
 
     def _context(self, stream: Any) -> Any:
         if not self._index.alpha:
@@ -180,7 +183,9 @@ class VideoDecoder:
         try:
             return context.decode(packet)
         except (FFmpegError, OSError):
-            self._failed()
+            times, pts = self._index.times, None if packet is None else packet.pts
+            at = None if pts is None or self._counted else bisect_right(times, pts) - 1
+            self._failed(at)
             return []
 
     # -- which frame it is --
@@ -188,11 +193,11 @@ class VideoDecoder:
     def _in_order(self) -> bool:
         """Whether the decoder's first frames come in the order of their times."""
         container, seen = self._opened(), []
-        films = [container.streams[i] for i in self._index.streams]
-        context = films[0].codec_context
-        for packet in chain(packets_of(container, films, lambda: None), [None]):
+        film = container.streams[self._index.streams[0]]
+        for packet in chain(packets_of(container, [film], lambda: None), [None]):
             try:
-                seen += [f.pts for f in context.decode(packet) if f.pts is not None]
+                decoded = film.codec_context.decode(packet)
+                seen += [frame.pts for frame in decoded if frame.pts is not None]
             except (FFmpegError, OSError):
                 continue
             if len(seen) >= _LOOK:

@@ -29,12 +29,13 @@ _EXACT_HEADERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _SLACK = Fraction(1, 2)  # seconds that may be missing: headers are not that exact
 _ABSURD = 100  # a promise of so many times what is there, and more than an hour, is a placeholder
 # MPEG-TS: several recordings one after the other may bring programmes and streams of their own
-_MPEGTS = {"merge_pmt_versions": "1", "scan_all_pmts": "1"}
+_MPEGTS = {"scan_all_pmts": "1"}
 _WHOLE = {"probesize": str(2**31 - 1), "analyzeduration": str(2**31 - 1)}
 _RESTARTING = ("mpegts", "mpeg")  # containers whose clock may start anew; FFmpeg's TS_DISCONT
 _BACK, _FORWARD = Fraction(1, 10), 10  # seconds of a jump that say so, as ffmpeg has them
 _USUAL = [Fraction(n) for n in (24, 25, 30, 50, 60, 100, 120)]
 _USUAL += [Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)]
+_LATE = 3  # packets of a stream that the demuxer gives only when it has seen the whole file
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails
 _ONE_FRAME = 25  # the rate of a single frame that is shown for next to nothing
 _UNSET = -(2**63)
@@ -88,6 +89,7 @@ class _Packets:
     place: array = field(default_factory=lambda: array("q"))
     key: array = field(default_factory=lambda: array("b"))
     hidden: array = field(default_factory=lambda: array("b"))
+    marred: array = field(default_factory=lambda: array("b"))
 
     def add(self, packet: Any) -> None:
         self.stream.append(packet.stream_index)
@@ -97,13 +99,14 @@ class _Packets:
         self.place.append(-1 if packet.pos is None else packet.pos)
         self.key.append(packet.is_keyframe)
         self.hidden.append(packet.is_discard)
+        self.marred.append(packet.is_corrupt)
 
     def of(self, streams: list[int]) -> dict[str, np.ndarray]:
         """The columns of some streams' packets, without those that have no time at all."""
         columns = {name: np.array(column) for name, column in vars(self).items()}
         pts, dts = columns["pts"], columns["dts"]
         columns["stamp"] = np.where(pts == _UNSET, dts, pts)
-        mine = np.isin(columns["stream"], streams)
+        mine = np.concatenate([np.flatnonzero(columns["stream"] == s) for s in streams])
         return {name: column[mine] for name, column in columns.items()}
 
 
@@ -187,7 +190,7 @@ class _Scan:
     def _read(self, container: Any) -> None:
         restarts = self._kind in _RESTARTING
         mine = {s.index for s in container.streams.video} if restarts else {self._first}
-        self._packets, self._broken, self._marred, self._alpha = _Packets(), 0, array("q"), False
+        self._packets, self._broken, self._alpha = _Packets(), 0, False
         ends = [0] * len(container.streams)
         for packet in packets_of(container, list(container.streams), self._stumble):
             stamp = packet.dts if packet.pts is None else packet.pts
@@ -198,8 +201,6 @@ class _Scan:
             if packet.stream_index in mine:
                 if not self._packets.pts:
                     self._alpha = _has_alpha(packet)
-                if packet.is_corrupt:
-                    self._marred.append(len(self._packets.pts))
                 self._packets.add(packet)
         clocks = zip(ends, container.streams, strict=True)
         self._end = max((end * s.time_base for end, s in clocks if end), default=Fraction(0))
@@ -212,14 +213,16 @@ class _Scan:
         tick = self._tick
         streams = _one_after_another(self._packets, self._first)
         rows = self._packets.of(streams)
-        joined = self._kind in _RESTARTING and _join(rows, tick)
+        joined = _join(rows, tick) if self._kind in _RESTARTING else []
         shown = rows["hidden"] == 0
         if not shown.any():
             raise VideoError(f"{self._name} has no frames with a time. Convert it to MP4.")
         stops = rows["stamp"] + rows["duration"]
         times = np.sort(rows["stamp"][shown])
         end = _end(times, int(stops[shown].max()), tick)
-        self._note_losses(notes, times, tick)
+        for cut in joined:  # a recording that ends abruptly is marked, although it is whole
+            rows["marred"][max(0, cut - _LATE) : cut] = 0
+        self._note_losses(notes, times, tick, rows["stamp"][rows["marred"] != 0])
         if joined:
             notes.tell(f"{self._name} holds several recordings, shown one after the other")
         avi = self._kind == "avi"
@@ -235,14 +238,16 @@ class _Scan:
             keys=keys,
             marks=rows["dts" if avi else "stamp"][keys],
             streams=tuple(streams),
-            whole=joined or self._kind == "mpeg",  # PS: times are guesses after a seek
+            whole=bool(joined) or self._kind == "mpeg",  # PS: times are guesses after a seek
             counted=bool(avi and self._reorders),  # AVI counts packets, whatever their order
-            reorders=self._reorders > 0 and not joined,
+            reorders=self._reorders > 0,
             alpha=self._alpha,
             deep=self._deep,
         )
 
-    def _note_losses(self, notes: Notes, times: np.ndarray, tick: Fraction) -> None:
+    def _note_losses(
+        self, notes: Notes, times: np.ndarray, tick: Fraction, marred: np.ndarray
+    ) -> None:
         longest = int(np.diff(times).max(initial=0))
         promised, read = self._promised, self._end
         if promised is not None and promised > max(3600, _ABSURD * read):
@@ -254,10 +259,9 @@ class _Scan:
             )
         elif self._broken:
             notes.lose(f"{self._name} is damaged: what could not be read of it is left out")
-        if self._marred:
-            first = int(self._packets.pts[self._marred[0]])
-            at = float((first - int(times[0])) * tick)
-            notes.lose(f"{len(self._marred)} pictures arrived damaged, the first at {at:.2f} s")
+        if len(marred):
+            at = float((int(marred.min()) - int(times[0])) * tick)
+            notes.lose(f"{self._name}: {len(marred)} frames arrived damaged, the first at {at:.2f} s")
 
 
 def _has_alpha(packet: Any) -> bool:
@@ -273,17 +277,23 @@ def _has_alpha(packet: Any) -> bool:
 def _one_after_another(packets: _Packets, first: int) -> list[int]:
     """The chosen stream, and each that starts in the file where the one before has ended."""
     column = np.array(packets.stream)
-    chosen, end = [first], np.flatnonzero(column == first).max(initial=-1)
-    for stream in sorted(set(column.tolist()), key=lambda s: int(np.argmax(column == s))):
-        at = np.flatnonzero(column == stream)
-        if at[0] > end >= 0:
+    places = {int(s): np.flatnonzero(column == s) for s in np.unique(column)}
+    if first not in places:
+        return [first]
+
+    def nearly_last(at: np.ndarray) -> int:
+        return int(at[max(0, len(at) - 1 - _LATE)])
+
+    chosen, end = [first], nearly_last(places[first])
+    for stream, at in sorted(places.items(), key=lambda item: int(item[1][0])):
+        if at[0] > end and stream != first:
             chosen.append(stream)
-            end = at[-1]
+            end = nearly_last(at)
     return chosen
 
 
-def _join(rows: dict[str, np.ndarray], tick: Fraction) -> bool:
-    """Let the times go on where a recording ends and another begins; whether that happened."""
+def _join(rows: dict[str, np.ndarray], tick: Fraction) -> list[int]:
+    """Let the times go on where a recording ends and another begins; the ordinals of the cuts."""
     clock = np.where(rows["dts"] == _UNSET, rows["stamp"], rows["dts"])
     step = np.diff(clock)
     back, forward = -(_BACK / tick), _FORWARD / tick + rows["duration"][:-1]
@@ -294,7 +304,7 @@ def _join(rows: dict[str, np.ndarray], tick: Fraction) -> bool:
         shift = stops[:start].max() - rows["stamp"][part].min()
         rows["stamp"][part] += shift
         stops[part] += shift
-    return len(cuts) > 0
+    return cuts.tolist()
 
 
 def _end(times: np.ndarray, stop: int, tick: Fraction) -> int:
@@ -306,15 +316,21 @@ def _end(times: np.ndarray, stop: int, tick: Fraction) -> int:
 
 
 def _rate(times: np.ndarray, end: int, tick: Fraction, stated: tuple[Any, ...]) -> Fraction:
-    """Frames a second, by their times; a stated rate that agrees with them is more exact."""
+    """Frames a second, by their times.
+
+    A stated rate is more exact where it agrees with them, or with most steps from one to the next.
+    """
     steps = len(times) - 1
     if not steps:
         return 1 / ((end - int(times[0])) * tick)
     span = int(times[-1] - times[0]) * tick
     if not span:
         return MAX_FPS
-    for rate in stated:
-        if rate and abs(steps / Fraction(rate) - span) <= max(2 * tick, span / 100):
+    usual = int(np.median(np.diff(times)))
+    for rate in filter(None, stated):
+        if abs(steps / Fraction(rate) - span) <= max(2 * tick, span / 100):
+            return Fraction(rate)
+        if abs(1 / Fraction(rate) - usual * tick) < tick and usual > 3:
             return Fraction(rate)
     measured = steps / span
     near = min(_USUAL, key=lambda rate: abs(rate - measured))
