@@ -18,7 +18,7 @@ from .video_decode import VideoDecoder
 from .video_index import scan
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
-_SILENT = 8  # packets at the end of a file that some encoders leave without a picture
+_SILENT = 8  # packets in a row that some encoders leave without a picture
 
 
 class VideoFrames(FrameSource):
@@ -149,15 +149,19 @@ class VideoFrames(FrameSource):
                 self._end(index, stop, room)
                 return
             here, frame = found
-            if here > index and self._decoder.missed(index):
-                self._lose(range(index, here))
+            if here > index:
+                if here - index > _SILENT or self._decoder.missed(index):
+                    self._lose(range(index, here))
+                before = self._picture_before(index)
+                picture = self._convert.picture(frame) if before is None else before
+                for i in range(index, min(here, stop)):
+                    self._store(i, picture, room)
+                index = min(here, stop)
+                if here >= stop:
+                    self._decoder.put_back(found, stop - 1)
+                    return
             if here >= keep:
-                picture = self._convert.picture(frame)
-                if here > index:
-                    before = self._picture_before(index)
-                    for i in range(index, here):
-                        self._store(i, picture if before is None else before, room)
-                self._store(here, picture, room)
+                self._store(here, self._convert.picture(frame), room)
                 index = max(index, here + 1)
             if here >= 0:
                 self._before = frame

@@ -84,8 +84,7 @@ class VideoDecoder:
             if self._start(self._marks[at]):
                 first = self.next()
                 if first is not None and first[0] <= index:
-                    assert self._frames is not None
-                    self._frames = chain([first], self._frames)
+                    self.put_back(first, -1)
                     return
             at, back = at - back, 2 * back  # MPEG-TS goes too far: try from further back
         self._start(None)
@@ -119,11 +118,18 @@ class VideoDecoder:
             found = next(self._frames, None)
         except _LateError:
             return self._patiently()
-        if found is None:
-            self._frames = None
-        else:
+        if found is not None:
             self.position = found[0]
+        elif self._threads != "SLICE" and self.position < len(self._index.times) - 1:
+            return self._patiently()  # at the end threads drop what they failed at in silence
+        else:
+            self._frames = None
         return found
+
+    def put_back(self, found: tuple[int, Any], position: int) -> None:
+        """Let ``next`` give ``found`` once more, as what comes after frame ``position``."""
+        assert self._frames is not None
+        self._frames, self.position = chain([found], self._frames), position
 
     def _patiently(self) -> tuple[int, Any] | None:
         """Decode once more on one thread, which tells what it cannot decode when it comes to it."""
@@ -157,7 +163,7 @@ class VideoDecoder:
             context = self._context(stream)
             for packet in chain(packets_of(self._container, [stream], self._failed), [None]):
                 if packet is not None and (packet.pts is not None or packet.dts is not None):
-                    if ordinal is None and self._counted:
+                    if ordinal is None and (self._counted or self._index.placed):
                         ordinal = self._ordinal(packet)
                         if ordinal is None:
                             return
@@ -215,7 +221,7 @@ class VideoDecoder:
         """Let a packet carry through the decoder what tells the index of its frame."""
         if self._counted:
             packet.dts = ordinal
-        elif self._index.whole and ordinal is not None:
+        elif ordinal is not None:
             packet.pts = int(self._index.stamps[ordinal])
         elif packet.pts is None:
             packet.pts = packet.dts
@@ -232,5 +238,5 @@ class VideoDecoder:
         if frame.dts is None:  # what comes when all packets are in
             return min(last + 1, len(times) - 1)
         if self._delay is None:
-            self._delay = frame.dts
+            self._delay = min(frame.dts, self._index.reorders)
         return min(max(last + 1, frame.dts - self._delay), len(times) - 1)

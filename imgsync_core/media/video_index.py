@@ -51,8 +51,9 @@ class VideoIndex:
     keys: ordinals of packets at which decoding can start.   marks: what to seek to for each.
     streams: indices of the streams that hold the film, one after the other.
     whole: it is decoded from the start only, as its times, or those after a seek, are ambiguous.
+    placed: packets are told by their places, as their times after a seek are other ones.
     counted: its times tell only how many frames there are, not which is which.
-    reorders: frames are shown in another order than they are decoded in.
+    reorders: how many frames are decoded before one of them is shown.
     alpha: transparency lies beside the picture, in VP8 or VP9.
     deep: the file has to be searched for streams from end to end.
     """
@@ -68,8 +69,9 @@ class VideoIndex:
     marks: np.ndarray
     streams: tuple[int, ...]
     whole: bool
+    placed: bool
     counted: bool
-    reorders: bool
+    reorders: int
     alpha: bool
     deep: bool
 
@@ -239,8 +241,9 @@ class _Scan:
             marks=rows["dts" if avi else "stamp"][keys],
             streams=tuple(streams),
             whole=bool(joined) or self._kind == "mpeg",  # PS: times are guesses after a seek
+            placed=avi,
             counted=bool(avi and self._reorders),  # AVI counts packets, whatever their order
-            reorders=self._reorders > 0,
+            reorders=self._reorders,
             alpha=self._alpha,
             deep=self._deep,
         )
@@ -261,7 +264,8 @@ class _Scan:
             notes.lose(f"{self._name} is damaged: what could not be read of it is left out")
         if len(marred):
             at = float((int(marred.min()) - int(times[0])) * tick)
-            notes.lose(f"{self._name}: {len(marred)} frames arrived damaged, the first at {at:.2f} s")
+            count = "1 frame" if len(marred) == 1 else f"{len(marred)} frames"
+            notes.lose(f"{self._name}: {count} arrived damaged, the first at {at:.2f} s")
 
 
 def _has_alpha(packet: Any) -> bool:
