@@ -17,8 +17,6 @@ from imgsync_core.media.video import VideoFrames
 
 from .test_video_frames import CORNERS, H264, N, H, W, numbered, numbers, raw
 
-HEVC = ["-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p"]
-
 
 @pytest.fixture(scope="session")
 def faults() -> Path:
@@ -78,67 +76,61 @@ def read_apart(path: Path, monkeypatch) -> list[int]:
 
 # -- packets that cannot be decoded --
 
-# codecs of which a packet of noise is an error, not a picture with stains
-BROKEN = {
-    "a.mp4": [*H264, "-g", 12, "-bf", 3],
-    "a.mov": [*H264, "-g", 12, "-bf", 0],
-    "a.mkv": [*H264, "-g", 12, "-bf", 2],
+# each frame by itself, so that only the one that is damaged is lost
+ALONE = {
+    "a.mp4": [*H264, "-g", 1],
+    "a.mov": [*H264, "-g", 1],
+    "a.mkv": [*H264, "-g", 1],
+    "a.avi": [*H264, "-g", 1],
     "png.mov": ["-c:v", "png"],
     "jpeg.avi": ["-c:v", "mjpeg"],
-    "h264.avi": [*H264, "-g", 12, "-bf", 0],
-    "vp9.webm": ["-c:v", "libvpx-vp9", "-g", 12, "-cpu-used", 8, "-deadline", "realtime"],
+    "mpeg4.avi": ["-c:v", "mpeg4", "-g", 1],
+    "vp9.webm": ["-c:v", "libvpx-vp9", "-g", 1, "-cpu-used", 8, "-deadline", "realtime"],
 }
+WAITING = [*H264, "-g", 12, "-bf", 3]
 
 
 def damage(path: Path, target: Path, which: int) -> None:
-    """Overwrite the bytes of one packet by noise."""
+    """Overwrite the bytes of one packet by zeros."""
     with av.open(str(path)) as container:
         packet = [bytes(p) for p in container.demux(video=0) if p.size][which]
-    data = bytearray(path.read_bytes())
-    at = data.index(packet)
-    data[at : at + len(packet)] = random.Random(1).randbytes(len(packet))
-    target.write_bytes(data)
+    data = path.read_bytes()
+    target.write_bytes(data.replace(packet, bytes(len(packet)), 1))
 
 
-@pytest.mark.parametrize("which", [0, 25])
-@pytest.mark.parametrize("name", sorted(BROKEN))
+@pytest.mark.parametrize("which", [0, 25, N - 1])
+@pytest.mark.parametrize("name", sorted(ALONE))
 def test_a_packet_that_cannot_be_decoded_shows_the_frame_before(
     make, decoded, tmp_path, monkeypatch, name, which
 ):
     path = tmp_path / name
-    damage(make(name, *BROKEN[name]), path, which)
-    got, source = shown(path)
-    players = set(numbers(decoded(path)))  # what does come out
-    assert len(got) == N
-    # each shows what a player decodes there, or repeats the one before; the next one at the start
-    last = next(i for i in got if i in players)
-    for i, number in enumerate(got):
-        assert number in players
-        assert number == last or number >= last or i in players
-        last = number
-    lost = [i for i in range(N) if i not in players and got[i] != i]
-    assert lost and set(got) == players
-    assert len(source.notes) == 1
-    assert " could not be decoded, from " in source.notes[0]
-    assert read_apart(path, monkeypatch) == got
-
-
-@pytest.mark.parametrize(("name", "which", "lost"), [("png.mov", 25, 1), ("png.mov", 0, 1)])
-def test_the_note_says_how_many_and_where(make, tmp_path, name, which, lost):
-    path = tmp_path / name
-    damage(make(name, *BROKEN[name]), path, which)
-    got, source = shown(path)
+    damage(make(name, *ALONE[name]), path, which)
     expected = list(range(N))
     expected[which] = which - 1 if which else 1
+    got, source = shown(path)
+    assert got == expected == read_apart(path, monkeypatch)
+    assert len(numbers(decoded(path))) == N - 1
     instead = "the one before" if which else "the next one"
-    assert got == expected
     assert source.notes == (
-        f"{name}: {lost} frame could not be decoded, from {which / 25:.2f} s on: "
-        f"shown is {instead}",
+        f"{name}: 1 frame could not be decoded, from {which / 25:.2f} s on: shown is {instead}",
     )
     with pytest.raises(VideoError, match=r"1 frame could not be decoded, from .*or do not be st"):
         shown(path, strict=True)
-    assert shown(make(name, *BROKEN[name]), strict=True)[1].notes == ()
+    assert shown(make(name, *ALONE[name]), strict=True)[1].notes == ()
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "b.mkv", "b.mov"])
+@pytest.mark.parametrize("which", [20, 25, 30])
+def test_among_frames_that_need_others(make, decoded, tmp_path, monkeypatch, name, which):
+    """All that a player decodes is where it belongs, with its stains; the rest is filled."""
+    path = tmp_path / name
+    damage(make(name, *WAITING), path, which)
+    got, source = shown(path)
+    (lost,) = source._lost
+    assert got[:lost] + got[lost + 1 :] == numbers(decoded(path))
+    assert got[lost] == got[lost - 1]
+    assert f"1 frame could not be decoded, from {lost / 25:.2f} s" in source.notes[0]
+    assert read_apart(path, monkeypatch) == got
 
 
 def test_the_sample_of_one_damaged_frame(faults):
@@ -149,7 +141,7 @@ def test_the_sample_of_one_damaged_frame(faults):
 
 
 def test_not_one_frame(make, tmp_path):
-    source = make("png.mov", *BROKEN["png.mov"])
+    source = make("png.mov", *ALONE["png.mov"])
     data = bytearray(source.read_bytes())
     for place, size, _ in packets(source):
         data[place : place + size] = bytes(size)
@@ -175,7 +167,7 @@ def test_avi_with_frames_that_wait_for_later_ones(
     truth = numbers(decoded(path))
     source = VideoFrames(path)
     frames = numbers(source._source_frames(0, len(truth)))
-    assert frames == truth == sorted(truth) and len(truth) >= N - 1
+    assert frames == truth == sorted(truth) and len(truth) >= N - 2
     got = numbers(source.read(0, source.n_frames))
     assert read_apart(path, monkeypatch) == got
     assert got == sorted(got)
@@ -206,7 +198,7 @@ def test_the_sample_of_an_avi_with_b_frames(faults, decoded):
 @pytest.mark.parametrize("kind", ["mp4", "mov"])
 def test_rates_that_cannot_be_written(make, fps, n, expected, note, kind):
     name = f"{fps.replace('/', '_')}.{kind}"
-    path = make(name, *H264, "-video_track_timescale", 90000, n=n, fps=fps)
+    path = make(name, *H264, "-video_track_timescale", 288000, n=n, fps=fps)
     got, source = shown(path)
     assert source.fps == expected
     assert source.notes == (() if note is None else (f"faults_{name} {note}",))
@@ -279,13 +271,13 @@ def test_subtitles_that_outlast_the_film(ffmpeg, make, tmp_path, kind):
     words.write_text("1\n00:00:00,500 --> 00:00:09,000\nstill here\n")
     codec = "srt" if kind == "mkv" else "mov_text"
     path = tmp_path / f"subtitles.{kind}"
-    ffmpeg("-i", make("a.mp4", *BROKEN["a.mp4"]), "-i", words, "-c", "copy", "-c:s", codec, path)
+    ffmpeg("-i", make("b.mp4", *WAITING), "-i", words, "-c", "copy", "-c:s", codec, path)
     got, source = shown(path, strict=True)
     assert got == list(range(N)) and source.notes == ()
 
 
 def test_the_default_film_and_no_cover(ffmpeg, make, tmp_path):
-    film, cover, path = make("a.mp4", *BROKEN["a.mp4"]), tmp_path / "c.png", tmp_path / "two.mkv"
+    film, cover, path = make("b.mp4", *WAITING), tmp_path / "c.png", tmp_path / "two.mkv"
     ffmpeg(*raw(), "-frames:v", 1, cover, stdin=CORNERS.tobytes())
     other = ["-f", "lavfi", "-i", f"color=red:s=32x32:d=1:r=25"]
     maps = ["-map", "0", "-map", "1", "-c:v", "libx264", "-disposition:v:0", 0]
@@ -314,7 +306,7 @@ def test_a_cover_alone_is_no_film(ffmpeg, tmp_path, kind):
 
 
 def test_a_file_without_a_cover(ffmpeg, make, tmp_path):
-    assert cover_of(make("a.mp4", *BROKEN["a.mp4"])) is None
+    assert cover_of(make("b.mp4", *WAITING)) is None
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.3", tmp_path / "a.wav")
     assert cover_of(tmp_path / "a.wav") is None
 
@@ -377,7 +369,7 @@ def test_transparency_of_vp8_and_vp9(ffmpeg, tmp_path, codec, stated):
 def test_the_sample_with_transparency(faults):
     source = VideoFrames(faults / "11-alpha-webm" / "half.webm")
     assert source.channels == 4 and source.notes == ()
-    assert source.read(0, 1)[0, ..., 3].std() > 10
+    assert np.abs(source.read(0, 50)[..., 3].astype(int) - 128).max() <= 2
 
 
 @pytest.mark.parametrize(("matrix", "like"), [(8, 5), (10, 9), (14, 9), (15, 9), (12, 5), (13, 9)])
