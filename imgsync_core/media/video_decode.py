@@ -83,11 +83,15 @@ class VideoDecoder:
         while at > 0:
             if self._start(self._marks[at]):
                 first = self.next()
-                if first is not None and first[0] <= index:
+                if first is not None and first[0] <= index and self._starts_well(first[1]):
                     self.put_back(first, -1)
                     return
             at, back = at - back, 2 * back  # MPEG-TS goes too far: try from further back
         self._start(None)
+
+    def _starts_well(self, frame: Any) -> bool:
+        """Whether decoding can start here: files that count frames may mark the wrong ones."""
+        return frame.key_frame or not self._counted
 
     def _start(self, mark: int | None) -> bool:
         """Open the file, at a mark or at the beginning; whether that worked."""
@@ -220,7 +224,7 @@ class VideoDecoder:
     def _tag(self, packet: Any, ordinal: int | None) -> None:
         """Let a packet carry through the decoder what tells the index of its frame."""
         if self._counted:
-            packet.dts = ordinal
+            packet.pts = packet.dts = ordinal
         elif ordinal is not None:
             packet.pts = int(self._index.stamps[ordinal])
         elif packet.pts is None:
@@ -238,5 +242,5 @@ class VideoDecoder:
         if frame.dts is None:  # what comes when all packets are in
             return min(last + 1, len(times) - 1)
         if self._delay is None:
-            self._delay = min(frame.dts, self._index.reorders)
+            self._delay = frame.dts - frame.pts  # it is a key frame, which waits for none
         return min(max(last + 1, frame.dts - self._delay), len(times) - 1)

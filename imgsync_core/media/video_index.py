@@ -126,9 +126,7 @@ def film_of(container: Any, file: MediaFile) -> Any:
     """
     name = name_of(file)
     if not container.streams.video:
-        raise VideoError(
-            f"{name} has no picture. Name a video or a picture file.", absent=True
-        )
+        raise VideoError(f"{name} has no picture. Name a video or a picture file.", absent=True)
     films = [s for s in container.streams.video if not s.disposition & _NO_FILM]
     if not films:
         raise VideoError(
@@ -138,8 +136,14 @@ def film_of(container: Any, file: MediaFile) -> Any:
     if film.codec_context is None:
         kind = container.format.name
         codec = kind.removesuffix("_pipe") if kind.endswith("_pipe") else video_codec(file)
+        if codec is None:
+            raise VideoError(
+                f"{name} is not a video that can be read. "
+                "Check the file, or convert it to a common format.",
+                unknown=True,
+            )
         raise VideoError(
-            f"{name} is coded as {codec or 'something'}, which cannot be decoded here. "
+            f"{name} is coded as {codec}, which cannot be decoded here. "
             "Convert it to MP4 with H.264, a picture to PNG."
         )
     return film
@@ -214,9 +218,15 @@ class _Scan:
         """What the pass tells. Raises VideoError for no frames, and for losses if strict."""
         tick = self._tick
         streams = _one_after_another(self._packets, self._first)
-        rows = self._packets.of(streams)
+        rows, avi = self._packets.of(streams), self._kind == "avi"
+        if avi and not self._reorders:  # it counts packets; pts are FFmpeg's guesses
+            rows["stamp"] = np.where(rows["dts"] == _UNSET, rows["stamp"], rows["dts"])
         joined = _join(rows, tick) if self._kind in _RESTARTING else []
         shown = rows["hidden"] == 0
+        if not shown.any() and self._promised is not None:
+            raise VideoError(
+                f"{self._name} is cut short before its first frame. Copy or export it again."
+            )
         if not shown.any():
             raise VideoError(f"{self._name} has no frames with a time. Convert it to MP4.")
         stops = rows["stamp"] + rows["duration"]
@@ -227,7 +237,6 @@ class _Scan:
         self._note_losses(notes, times, tick, rows["stamp"][rows["marred"] != 0])
         if joined:
             notes.tell(f"{self._name} holds several recordings, shown one after the other")
-        avi = self._kind == "avi"
         keys = np.flatnonzero((rows["key"] != 0) & shown)
         return VideoIndex(
             times=times,

@@ -15,7 +15,7 @@ from imgsync_core.media.cover import cover_of
 from imgsync_core.media.frames import PingPong
 from imgsync_core.media.video import VideoFrames
 
-from .test_video_frames import CORNERS, H264, N, H, W, numbered, numbers, raw
+from .test_video_frames import CORNERS, H264, H, N, W, numbered, numbers, raw
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +98,11 @@ def damage(path: Path, target: Path, which: int) -> None:
     target.write_bytes(data.replace(packet, bytes(len(packet)), 1))
 
 
-@pytest.mark.parametrize("which", [0, 25, N - 1])
-@pytest.mark.parametrize("name", sorted(ALONE))
+@pytest.mark.parametrize(
+    ("name", "which"),
+    # without its first packet, which holds the headers, no player opens H.264 in AVI
+    [(n, w) for n in sorted(ALONE) for w in (0, 25, N - 1) if (n, w) != ("a.avi", 0)],
+)
 def test_a_packet_that_cannot_be_decoded_shows_the_frame_before(
     make, decoded, tmp_path, monkeypatch, name, which
 ):
@@ -279,7 +282,7 @@ def test_subtitles_that_outlast_the_film(ffmpeg, make, tmp_path, kind):
 def test_the_default_film_and_no_cover(ffmpeg, make, tmp_path):
     film, cover, path = make("b.mp4", *WAITING), tmp_path / "c.png", tmp_path / "two.mkv"
     ffmpeg(*raw(), "-frames:v", 1, cover, stdin=CORNERS.tobytes())
-    other = ["-f", "lavfi", "-i", f"color=red:s=32x32:d=1:r=25"]
+    other = ["-f", "lavfi", "-i", "color=red:s=32x32:d=1:r=25"]
     maps = ["-map", "0", "-map", "1", "-c:v", "libx264", "-disposition:v:0", 0]
     ffmpeg(*other, "-i", film, *maps, "-disposition:v:1", "default", path)
     assert shown(path)[0] == list(range(N))
@@ -422,7 +425,17 @@ def test_hdr_is_tone_mapped(ffmpeg, tmp_path, transfer, signal):
     tags = ["-color_trc", transfer, "-color_primaries", "bt2020", "-colorspace", "bt2020nc"]
     source = raw("rgb48le", size="96x16")
     turn = ["-vf", "scale=out_color_matrix=bt2020:out_range=tv,format=yuv444p10le"]
-    ffmpeg(*source, *turn, "-c:v", "ffv1", *tags, "-color_range", "tv", path, stdin=picture.tobytes() * 2)
+    ffmpeg(
+        *source,
+        *turn,
+        "-c:v",
+        "ffv1",
+        *tags,
+        "-color_range",
+        "tv",
+        path,
+        stdin=picture.tobytes() * 2,
+    )
     frames = VideoFrames(path)
     grey = frames.read(0, 1)[0, 8, 4::8].astype(int)
     assert frames.notes == ("HDR was tone-mapped to BT.709",)
