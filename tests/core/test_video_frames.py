@@ -474,7 +474,7 @@ def test_cut_short_without_a_frame(clip, tmp_path, name, part):
     path = tmp_path / name
     data = clip(name).read_bytes()
     path.write_bytes(data[: int(len(data) * part) or data.index(b"mdat") + 8])
-    with pytest.raises(VideoError, match=r"is not a video that can be read|before its first fr"):
+    with pytest.raises(VideoError, match=r"is not a video that can be read|before its f|not one of"):
         VideoFrames(path)
 
 
@@ -539,7 +539,7 @@ def test_a_long_last_frame_is_not_taken_for_a_cut_file(ffmpeg, tmp_path):
         path.write_bytes(data)
         source = VideoFrames(path, fps=1)
         assert numbers(source.read(0, 5)) == [0, 0, 1, 1, 2]
-        told = () if whole else (f"vfr.mkv ends after {stated / 1000 - 0.04:.2f} of 7.00 s",)
+        told = () if whole else (f"vfr.mkv ends after {stated / 1000:.2f} of 7.00 s",)
         assert [note.split(":")[0] for note in source.notes] == list(told)
 
 
