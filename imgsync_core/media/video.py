@@ -177,7 +177,7 @@ class VideoFrames(FrameSource):
         picture = self._picture_before(start)
         if picture is None:
             raise VideoError(
-                f"{self.name}: not one of its {len(self._index.times)} frames can be decoded. "
+                f"{self.name}: not one frame of it can be decoded. "
                 "It is damaged; copy or export it again."
             )
         missing = len(self._index.times) - start

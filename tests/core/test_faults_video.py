@@ -149,7 +149,7 @@ def test_not_one_frame(make, tmp_path):
     for place, size, _ in packets(source):
         data[place : place + size] = bytes(size)
     (tmp_path / "none.mov").write_bytes(data)
-    with pytest.raises(VideoError, match=r"not one of its 60 frames can be decoded\. It is dam"):
+    with pytest.raises(VideoError, match=r"not one frame of it can be decoded\. It is dam"):
         VideoFrames(tmp_path / "none.mov")
 
 
