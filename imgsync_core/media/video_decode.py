@@ -95,8 +95,9 @@ class VideoDecoder:
 
     def _start(self, mark: int | None) -> bool:
         """Open the file, at a mark or at the beginning; whether that worked."""
-        self.close() if mark is None else None
-        if mark is not None:
+        if mark is None:
+            self.close()
+        else:
             try:
                 container = self._opened()
                 container.seek(mark, stream=container.streams[self._index.streams[0]])
