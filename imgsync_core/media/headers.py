@@ -1,14 +1,17 @@
-"""What file headers promise where FFmpeg does not tell: needed to notice files that are cut short.
+"""What file headers say where FFmpeg does not tell: lengths, to notice what is cut short, names.
 
 RIFF: "Multimedia Programming Interface and Data Specifications 1.0", Microsoft/IBM 1991; with
 "valid bits": "Multiple Channel Audio Data and WAVE Files", Microsoft 2007.
 RF64: RIFF above 4 GB, whose chunk "ds64" holds the true sizes; EBU Tech 3306.
+MP4: the codec's four letters in box "stsd", ISO/IEC 14496-12, 8.5.2. Matroska: the element CodecID,
+RFC 9559. AVI: the stream header "strh".
 Xing/Info: the table that VBR encoders put into the first frame of an MP3.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +23,12 @@ import numpy as np
 
 from .opening import MediaFile
 
+_LETTERS = rb"([\x20-\x7e]{4})"
+_CODECS = (
+    re.compile(rb"vmhd.{,4096}?stsd.{12}" + _LETTERS, re.DOTALL),
+    re.compile(rb"\x86[\x81-\xff](V_[A-Z0-9_/]{1,60})"),
+    re.compile(rb"strh.{4}vids" + _LETTERS, re.DOTALL),
+)
 _UNKNOWN = 0x7FFF_0000  # sizes from here on are what programs write that cannot know the size
 _SUSPECT = 1_000_000_000  # so are these (2000000000, 10^9, 2^30), where the file has no such size
 _BEYOND = 1000  # times what is there: no file is cut so short
@@ -140,3 +149,19 @@ def tag_bytes(head: bytes) -> int:
     """The size that the first ten bytes of an ID3v2 tag state; "syncsafe": seven bits a byte."""
     a, b, c, d = head[6:10]
     return a << 21 | b << 14 | c << 7 | d
+
+
+def video_codec(file: str | os.PathLike[str] | IO[bytes]) -> str | None:
+    """What a file of MP4, Matroska or AVI calls the codec of its picture; None where unknown."""
+    if isinstance(file, (str, os.PathLike)):
+        with Path(file).open("rb") as opened:
+            return video_codec(opened)
+    file.seek(0)
+    edge = 4 << 20  # a header is at one of the two ends
+    head = file.read(edge)
+    file.seek(max(len(head), file.seek(0, os.SEEK_END) - edge))
+    data = head + file.read()
+    for pattern in _CODECS:
+        if (found := pattern.search(data)) is not None:
+            return found[1].decode("latin-1").strip()
+    return None

@@ -24,11 +24,14 @@ def name_of(file: MediaFile) -> str:
     return Path(file).name if isinstance(file, (str, os.PathLike)) else "the data in memory"
 
 
-def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
+def open_media(
+    file: MediaFile, error: type[InputError], what: str, options: dict[str, str] | None = None
+) -> Any:
     """An open ``av`` input container; ``error`` with a sentence where that is not possible.
 
     file: a path of this machine (never an address of another), or a binary file object.
     what: what the caller hopes to find, such as ``"a video"``.
+    options: of FFmpeg's demuxers; one that does not know an option ignores it.
     """
     source: Any = file
     if isinstance(file, (str, os.PathLike)):
@@ -40,7 +43,7 @@ def open_media(file: MediaFile, error: type[InputError], what: str) -> Any:
         with binary(file, error) as opened:
             refuse_foreign(opened.read(HEAD_BYTES), name_of(file), error)
             opened.seek(0)
-        container = av.open(source)
+        container = av.open(source, options=options or {})
         if container.format.name == "tty":  # FFmpeg would show text as a film
             container.close()
             raise ValueError("it is text")

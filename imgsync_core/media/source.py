@@ -43,7 +43,7 @@ def open_source(
     if cover is not None:
         return open_source(_still(file, cover, strict), fps)
     try:
-        return VideoFrames(file, fps=fps)
+        return VideoFrames(file, fps=fps, strict=strict)
     except VideoError as not_a_video:
         if not_a_video.unknown:
             raise PictureError(

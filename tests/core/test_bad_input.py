@@ -160,21 +160,25 @@ def test_a_sound_that_is_cut_short(name, share, good, tmp_path):
         FileSound(tmp_path / name, strict=True)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5])
-@pytest.mark.parametrize("name", ["clip.mp4", "clip.webm", "clip.mkv"])
-def test_a_clip_that_is_cut_short(name, share, extend, good, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("clip.mp4", 0.02), ("clip.mp4", 0.5), ("clip.webm", 0.02), ("clip.mkv", 0.02)],
+)
+def test_a_clip_that_is_cut_short_before_its_first_frame(name, share, extend, good, tmp_path):
     data = (good / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
     assert name in extend("--mode", "loop", picture=tmp_path / name)
 
 
-def test_a_fast_started_clip_that_is_cut_short(extend, good, tmp_path):
-    """Its index is whole and promises frames that are not there."""
-    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
-    moved = ("-c", "copy", "-movflags", "+faststart")
-    run("ffmpeg", "-v", "error", "-i", good / "clip.mp4", *moved, whole)
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    assert "cut.mp4" in extend("--mode", "loop", picture=cut)
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.webm", "clip.mkv"])
+def test_a_clip_that_is_cut_short_is_used_as_far_as_it_goes(name, imgsync, good, tmp_path):
+    """Also where its index is whole and promises frames that are not there."""
+    whole, cut, out = tmp_path / f"whole_{name}", tmp_path / name, tmp_path / "out.mp4"
+    moved = ("-movflags", "+faststart") if name == "clip.mp4" else ()
+    run("ffmpeg", "-v", "error", "-i", good / name, "-c", "copy", *moved, whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 9 // 10])
+    ran = imgsync("extend", cut, good / "a.wav", "-o", out, "--mode", "loop")
+    assert ran.code == 0 and len(pictures(out)) == 25
 
 
 def test_noise_in_the_middle_of_a_picture(extend, good, tmp_path):
