@@ -215,7 +215,7 @@ def _curves(args: argparse.Namespace) -> None:
 
 
 def _target(args: argparse.Namespace) -> Path:
-    from ..media.muxer import check_target
+    from ..media.target import check_target
 
     path = Path(args.output)
     check_target(path, args.overwrite)

@@ -126,7 +126,7 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
     """Render with progress, and show what came out."""
     from ..job import prepare, render
     from ..media.encoding import preset_for
-    from ..media.muxer import check_target
+    from ..media.target import check_target
 
     began = time.perf_counter()
     encoding = preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate)

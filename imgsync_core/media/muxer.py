@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -36,9 +35,8 @@ from .sound import Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
+from .target import check_target, part_of
 from .video_track import VideoFormat, VideoTrack
-
-_TOKEN_BYTES = 3  # of the name under which a file is written
 
 
 @dataclass(frozen=True)
@@ -61,30 +59,6 @@ class Report:
         if self.info.sound is not None:
             parts.append(f"picture and sound {float(self.info.difference) * 1000:.2f} ms apart")
         return "; ".join([", ".join(parts), *self.notes])
-
-
-def check_target(path: Path, overwrite: bool) -> None:
-    """Raise OutputError where a file cannot be put, before any work is done."""
-    try:
-        _part_of(path).stat()
-    except OSError as e:
-        if e.errno == errno.ENAMETOOLONG:
-            raise OutputError(
-                f"{path.name[:40]}...: the name is too long. Choose another."
-            ) from None
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder. Name a file in it.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already. Choose another name or allow overwriting.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path.parent}: there is no such folder. Create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path.parent} may not be written. Choose another folder.")
-
-
-def _part_of(path: Path) -> Path:
-    """A name beside ``path`` that no other run has."""
-    return Path(f"{path}.{secrets.token_hex(_TOKEN_BYTES)}.part")
 
 
 class Muxer:
@@ -128,7 +102,7 @@ class Muxer:
         if isinstance(target, (str, os.PathLike)):
             self._path = Path(target)
             # FFmpeg takes the start of "10:30.mp4" for a protocol, but not that of a whole path
-            self._part = _part_of(self._path.absolute())
+            self._part = part_of(self._path.absolute())
         else:
             self._file = target
         self._every = encoding.thinning(timeline.fps)  # one frame of so many is written

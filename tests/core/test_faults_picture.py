@@ -22,11 +22,12 @@ from imgsync_core.media.animated import AnimatedFrames
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.frames import ArrayFrames, Held, Thinned
-from imgsync_core.media.muxer import Muxer, check_target
+from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.opening import open_media
 from imgsync_core.media.picture import load_picture
 from imgsync_core.media.probe import probe
 from imgsync_core.media.source import open_source
+from imgsync_core.media.target import check_target
 from imgsync_core.timeline import Timeline
 
 from .command import imgsync
