@@ -1,8 +1,6 @@
-"""The picture in a file of sound: a cover, as music and podcasts carry it."""
+"""The cover of a song or a film: a still picture that lies beside the sound or the frames."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from av.error import FFmpegError
 from av.stream import Disposition
@@ -12,19 +10,18 @@ from .opening import MediaFile, open_media
 
 
 def cover_of(file: MediaFile) -> bytes | None:
-    """The bytes of the cover, a picture file of its own; None where there is none, or a video."""
+    """The picture file (PNG, JPEG, ...) that a media file carries as its cover, as it lies in it.
+
+    None where there is none. Raises VideoError for what is no media file at all.
+    """
+    container = open_media(file, VideoError, "a media file")
     try:
-        with open_media(file, VideoError, "a video") as container:
-            streams = container.streams.video
-            if not streams or not all(_is_cover(stream) for stream in streams):
-                return None
-            for packet in container.demux(streams[0]):
-                if packet.size:
-                    return bytes(packet)
-    except (VideoError, FFmpegError, OSError):  # the reader of videos says what is wrong
+        covers = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+        for packet in container.demux(covers[:1]) if covers else ():
+            if packet.size:
+                return bytes(packet)
+    except FFmpegError:  # damaged before the cover
         return None
+    finally:
+        container.close()
     return None
-
-
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)

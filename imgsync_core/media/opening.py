@@ -90,16 +90,6 @@ def refuse_foreign(head: bytes, name: str, error: type[InputError]) -> None:
         raise error(kind.sentence(name))
 
 
-def check_decoder(stream: Any, name: str, error: type[InputError]) -> None:
-    """Raise ``error`` where nothing here decodes a stream: that is no damage."""
-    if stream.codec_context is None:
-        what = "picture" if stream.type == "video" else "sound"
-        raise error(
-            f"The {what} of {name} is coded in a way that this FFmpeg does not know. "
-            "Convert it with the program that made it, for example to MP4 with H.264 and AAC."
-        )
-
-
 def _refuse_place(path: Path, error: type[InputError]) -> None:
     try:
         if path.is_dir():

@@ -39,12 +39,12 @@ def open_source(
     except PictureError as not_a_picture:
         if not not_a_picture.unknown:
             raise
-    cover = cover_of(file)
-    if cover is not None:
-        return open_source(_still(file, cover, strict), fps)
     try:
         return VideoFrames(file, fps=fps, strict=strict)
     except VideoError as not_a_video:
+        cover = cover_of(file) if not_a_video.absent else None
+        if cover is not None:
+            return open_source(_still(file, cover, strict), fps)
         if not_a_video.unknown:
             raise PictureError(
                 f"{Path(file).name} is neither a picture nor a video that can be read. "

@@ -1,5 +1,6 @@
 """The command line does what its help says, judged by the files and lines it makes."""
 
+import argparse
 import json
 import re
 import signal
@@ -15,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsync_core import __version__, cli
+from imgsync_core import __version__
+from imgsync_core.cli import base as cli
+from imgsync_core.errors import InputError
 from imgsync_core.media.encoding import PRESETS
 from imgsync_core.media.extend import MODES
 from imgsync_core.media.fit import MODES as FITS
@@ -559,3 +562,37 @@ def test_being_interrupted_leaves_nothing(number, given, tmp_path):
     assert running.returncode == 1
     assert said == "imgsync: Cancelled; nothing was written.\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_strict_refuses_what_would_lose_something(imgsync, given, tmp_path):
+    """Without it the sound is played as far as it goes, and the report says so."""
+    whole = (given / "click.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) * 2 // 3])
+    words = ["extend", given / "wide.png", tmp_path / "cut.wav", "-o"]
+    ran = imgsync(*words, tmp_path / "a.mp4", "--json")
+    assert ran.code == 0 and any("cut.wav" in note for note in json.loads(ran.out)["notes"])
+    ran = imgsync(*words, tmp_path / "b.mp4", "--strict")
+    assert ran.code == 1 and "cut.wav" in ran.err and not list(tmp_path.glob("b.mp4*"))
+
+
+def test_options_of_two_engines_do_not_mix(monkeypatch):
+    """One word, two meanings: each engine's own is said, and checked by the engine that is used."""
+    from imgsync_core.cli import animate
+    from imgsync_core.engines.options import Option
+
+    own = {
+        "a": (Option("steps", int, 20, "of a", low=1, high=50),),
+        "b": (Option("steps", int, 6, "of b", low=1, high=9), Option("mode", str, "x", "how")),
+        "auto": (),
+    }
+    monkeypatch.setattr(animate, "NAMES", ("a", "b"))
+    monkeypatch.setattr(animate, "options_of", own.__getitem__)
+    parser = argparse.ArgumentParser()
+    animate._add_options(parser)
+    text = " ".join(parser.format_help().split())
+    assert "of a (20); a; of b (6); b" in text
+    args = parser.parse_args(["--steps", "30"], argparse.Namespace(engine="a", strength=""))
+    assert animate._options(args) == {"steps": "30"} and own["a"][0].checked("30") == 30
+    args = parser.parse_args(["--mode", "y"], argparse.Namespace(engine="a", strength=""))
+    with pytest.raises(InputError, match="--mode is not for the engine a"):
+        animate._options(args)

@@ -198,6 +198,17 @@ print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"""
     assert fresh(code) == []
 
 
+def test_specs_are_read_without_anything_heavy():
+    code = f"""
+import json, sys
+import imgsync_core
+from imgsync_core.engines.registry import NAMES, spec_of
+from imgsync_core.engines.runtime.files import missing
+found = [(name, len(missing(spec_of(name).needs, {{}}, None))) for name in NAMES]
+print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"""
+    assert fresh(code) == []
+
+
 def test_the_command_needs_no_torch(tmp_path):
     """An extension of what the demo made that uses all that it can."""
     video, words = str(tmp_path / "a.mp4"), ["--mode=loop", "--size=64x64", "--loudness=-20"]
@@ -224,3 +235,38 @@ def test_every_public_thing_says_what_it_is():
             if public and not ast.get_docstring(node):
                 bare.append(f"{path.relative_to(ROOT)}: {node.name}")
     assert not bare
+
+
+def test_the_public_surface_is_what_the_readme_shows():
+    import imgsync_core
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## As a library") : text.index("## Presets")]
+    code = section[section.index("```python") : section.index("```\n\n")]
+    shown = set(code.split("import ")[1].split("\n")[0].split(", "))
+    told = {name for name in imgsync_core.__all__ if f"`{name}" in section or name in shown}
+    assert told | {"Prepared"} == set(imgsync_core.__all__)
+    for name in imgsync_core.__all__:
+        assert getattr(imgsync_core, name).__doc__
+    with pytest.raises(AttributeError, match="nothing"):
+        imgsync_core.nothing  # noqa: B018
+
+
+def test_the_readmes_example_runs(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## As a library") :]
+    code = section[section.index("```python") + 9 : section.index("```\n\n")]
+    make = f"""
+import os; os.chdir({str(tmp_path)!r})
+import numpy as np
+from PIL import Image
+from scipy.io import wavfile
+from imgsync_core.demo import demo_picture, demo_speech
+Image.fromarray(demo_picture(256)).save("portrait.jpg")
+wavfile.write("speech.wav", 16000, demo_speech(0.4, 16000)[0])
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", make + code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "10 of 10 frames" in run.stdout and (tmp_path / "out.mp4").is_file()

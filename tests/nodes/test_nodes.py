@@ -1,5 +1,6 @@
 """The nodes, as ComfyUI runs them: sockets in, sockets and files out."""
 
+import gc
 import importlib
 import io as stdlib_io
 import json
@@ -339,6 +340,36 @@ def test_animate_latentsync_draws_the_lips(animate, portrait, voice, lip_weights
     ).abs().max() > 0.1
     assert (again[:, :16, :16] == portrait[:, :16, :16]).all()
     assert len(comfy.progress) > 4
+
+
+def test_networks_are_loaded_once_for_all_nodes(
+    pack, animate, portrait, voice, lip_weights, comfy, monkeypatch
+):
+    """A second node and a second run load nothing, as long as ComfyUI lets the networks be."""
+    reads, weights = [], pack.core("nn.weights")
+    read = weights.read
+    monkeypatch.setattr(weights, "read", lambda path: reads.append(Path(path).name) or read(path))
+    first, second = animate(portrait, voice, LIPS).args[0], animate(portrait, voice, LIPS).args[0]
+    first.get_components(), second.get_components()
+    files = ["diffusion_pytorch_model.safetensors", "latentsync_unet.pt", "tiny.pt"]
+    assert sorted(reads) == files
+    del first, second
+    gc.collect()
+    animate(portrait, voice, {**LIPS, "steps": 1}).args[0].get_components()
+    assert sorted(reads) == files
+    comfy.model_management.unload_all_models()  # ComfyUI wants the room: nobody holds them now
+    gc.collect()
+    assert not pack.part("nodes.host")._LENT
+    animate(portrait, voice, LIPS).args[0].get_components()
+    assert sorted(reads) == sorted(files * 2)
+
+
+def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_weights, comfy):
+    video = animate(portrait, voice, LIPS).args[0]
+    before = video.get_components().images
+    comfy.model_management.unload_all_models()
+    gc.collect()
+    assert torch.equal(video.get_components().images, before)
 
 
 def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):
@@ -868,3 +899,46 @@ def test_oldest_comfyui(pack, run, oldest_comfy, extend, mux):
     assert len(levels(mux(part).args[1])) == 5
     Image.new("RGB", (8, 8)).save(oldest_comfy.input / "a.png")
     assert load(pack, run, "a.png")[0].shape == (1, 8, 8, 3)
+
+
+def test_a_video_in_memory_with_its_own_sound(mux, comfy):
+    """One buffer is read by picture and sound at once, as MuxVideo does."""
+    _, path = mux(picture(frames=12), audio=tone(0.48)).args
+    video = comfy.InputImpl.VideoFromFile(stdlib_io.BytesIO(Path(path).read_bytes()))
+    found = probe(mux(video, prefix="again").args[1])
+    assert found["video"]["nb_frames"] == "12" and float(found["audio"]["duration"]) > 0.4
+
+
+@pytest.mark.parametrize("fps", [Fraction(30000, 1001), Fraction(2997, 100), Fraction(24000, 1001)])
+@pytest.mark.parametrize("rate", [44100, 48000, 32000])
+def test_a_trimmed_video_has_no_sample_too_many(pack, extend, fps, rate):
+    """Save Video refuses sound that is longer than the picture."""
+    timeline = pack.core("timeline").Timeline
+    video = extend(counted(1), tone(3.0, rate), fps=float(fps))[0]
+    for start in (0, 0.1, 0.5, 0.77):
+        for n in (1, 2, 3, 10):
+            part = video.as_trimmed(start, float(n / video.get_frame_rate()) - 1e-4)
+            frames, sound = part.imgsync_frames, part.imgsync_sound
+            whole = timeline.of_frames(frames.n_frames, frames.fps, rate).total_samples
+            assert sound.n_samples <= whole
+
+
+def test_another_rate_is_never_encoded_on_the_way(extend, mux, monkeypatch, pack):
+    """Every frame of the slower video is on screen where its time is in the faster one."""
+    video = extend(counted(5), length={"length": "frames", "frames": 5}, fps=10)[0]
+    monkeypatch.setattr(type(video), "get_stream_source", lambda self: pytest.fail("encoded"))
+    faster = extend(video, length={"length": "frames", "frames": 12}, fps=25)[0]
+    assert faster.get_frame_rate() == 25
+    shown = (faster.get_components().images[..., 0].mean((1, 2)) * 255 / 8).round().int().tolist()
+    assert shown == [i * 10 // 25 for i in range(12)]
+
+
+def test_auto_with_a_face_that_was_not_found_extends(pack, run, animate, voice, comfy):
+    """Load Portrait's face is wired, and there is none in the picture."""
+    Image.fromarray(np.full((90, 120, 3), 128, np.uint8)).save(comfy.input / "wall.png")
+    pixels, *_, none = load(pack, run, "wall.png")
+    out = animate(pixels, voice, {"engine": "auto"}, face=none)
+    frames = out.args[0].get_components().images
+    assert (frames == frames[:1]).all() and "no face was found" in out.ui["text"][0]
+    with pytest.raises(Exception, match="give points"):
+        animate(pixels, voice, face=none)
