@@ -18,8 +18,18 @@ PYTHON = os.environ.get("IMGSYNC_COMFYUI_PYTHON", sys.executable)
 
 
 class Server:
-    def __init__(self, url: str, base: Path) -> None:
-        self.url, self.base = url, base
+    def __init__(self, url: str, base: Path, pid: int) -> None:
+        self.url, self.base, self.pid = url, base, pid
+
+    @property
+    def log(self) -> str:
+        return (self.base / "log.txt").read_text(errors="replace")
+
+    @property
+    def megabytes(self) -> float:
+        """Of main memory that the server holds now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1e3
 
     def get(self, path: str) -> dict:
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -62,7 +72,7 @@ def serving(base: Path) -> Iterator[Server]:
                "--database-url", "sqlite:///:memory:"]  # fmt: skip
     log = (base / "log.txt").open("wb")
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log)
-    server = Server(f"http://127.0.0.1:{port}", base)
+    server = Server(f"http://127.0.0.1:{port}", base, process.pid)
     try:
         for _ in range(600):
             assert process.poll() is None, (base / "log.txt").read_text()[-3000:]

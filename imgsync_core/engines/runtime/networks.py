@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from torch import nn
 
 from ..base import Host
 
+log = logging.getLogger(__name__)
 Network = TypeVar("Network", bound=nn.Module)
 Placed = Callable[[nn.Module], AbstractContextManager[Any]]
 
@@ -39,6 +41,7 @@ class Library:
         with self._lock:
             network = self._held.get(key)
             if network is None:
+                log.info("ImgSync: %s is loaded", path.name)
                 network = self._held[key] = make()
             return network  # type: ignore[return-value]
 
