@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,11 +62,24 @@ def guided_by(
     in_turn: unconditional and conditional pass one after the other, for half the memory.
     """
 
-    def cond(projected: Mapping[str, KeysValues], unconditional: int) -> Cond:
-        return Cond(context={reads: Context(projected=projected, unconditional=unconditional)})
+    told = Cond(context={reads: Context(projected=keys_values)})
+    return guided_by_all(told, scale, in_turn=in_turn)
 
+
+def guided_by_all(told: Cond, scale: float, *, in_turn: bool = False) -> Guidance:
+    """Guidance by everything that a condition for a single batch item says, together.
+
+    told: contexts with keys and values made beforehand; what is added to the first convolution,
+        if anything, is zeros in the unconditional pass.
+    scale, in_turn: as of `guided_by`.
+    """
     if scale <= 1:
-        return Guidance((cond(keys_values, 0),))
+        return Guidance((told,))
     if in_turn:
-        return Guidance((cond({}, 1), cond(keys_values, 0)), scale)
-    return Guidance((cond(keys_values, 1),), scale)
+        silent = {name: Context(unconditional=1) for name in told.context}
+        return Guidance((replace(told, context=silent, added=None), told), scale)
+    both = {name: replace(context, unconditional=1) for name, context in told.context.items()}
+    added = told.added
+    if added is not None:
+        added = torch.cat([torch.zeros_like(added), added])
+    return Guidance((replace(told, context=both, added=added),), scale)

@@ -70,18 +70,19 @@ def averaged(
 ) -> Predict:
     """Predictions of overlapping windows of a clip, averaged where they meet.
 
-    within(frames): what predicts these frames, given latents of them only; asked for once for each
-        different window.
+    within(frames): what predicts these frames, given latents of them only; asked for again only
+        where the step before did not have that window.
     weight(n): how much each of the n frames of a window counts, (n,), above 0; None = all alike.
     """
     made: dict[tuple[int, ...], Predict] = {}
 
     def predict(latents: Tensor, step: Step, index: int) -> Tensor:
+        nonlocal made
         total = torch.zeros_like(latents)
         share = latents.new_zeros(latents.shape[2])
+        made, before = {}, made
         for frames in map(tuple, windows(index)):
-            if frames not in made:
-                made[frames] = within(frames)
+            made[frames] = before.get(frames) or within(frames)
             at = torch.tensor(frames, device=latents.device)
             counts = latents.new_ones(len(frames)) if weight is None else weight(len(frames))
             counts = counts.to(latents)

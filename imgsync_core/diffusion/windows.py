@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 
 @dataclass(frozen=True)
 class Window:
@@ -43,3 +46,20 @@ def overlapping(frames: int, size: int, overlap: int, shift: int = 0) -> list[li
     starts = range(0, frames, size - overlap) if frames > size else [0]
     length = min(frames, size)
     return [[(start + i + shift) % frames for i in range(length)] for start in starts]
+
+
+def in_order(frames: int, size: int, overlap: int) -> list[range]:
+    """Windows from start to end, each ``overlap`` frames into the one before; the last further.
+
+    A clip that fits into one window is one. 0 <= overlap < size.
+    """
+    if frames <= size:
+        return [range(frames)]
+    starts = [*range(0, frames - size, size - overlap), frames - size]
+    return [range(start, start + size) for start in starts]
+
+
+def ramped(length: int, overlap: int) -> Tensor:
+    """(length,): how much each frame of a window counts; less and less over an overlap's ends."""
+    at = torch.arange(length) + 0.5
+    return (torch.minimum(at, length - at) / max(overlap, 1)).clamp(max=1)

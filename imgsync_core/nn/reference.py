@@ -40,9 +40,8 @@ class ReferenceSelf(Reader):
         if made is None:
             return self.to_out[0](attend(query, keys, values))
         unconditional = context.unconditional * cond.frames
-        times = (len(x) - unconditional) // len(made[0])
         more = [
-            torch.cat([own[unconditional:], other.repeat_interleave(times, 0)], dim=2)
+            torch.cat([own[unconditional:], _shared(other, len(x) - unconditional)], dim=2)
             for own, other in zip((keys, values), made, strict=True)
         ]
         told = attend(query[unconditional:], *more)
@@ -50,3 +49,9 @@ class ReferenceSelf(Reader):
             alone = attend(query[:unconditional], keys[:unconditional], values[:unconditional])
             told = torch.cat([alone, told])
         return self.to_out[0](told)
+
+
+def _shared(reference: Tensor, rows: int) -> Tensor:
+    """(n, heads, s, d) -> (rows, heads, s, d), each for an equal number; of one nothing is copied."""
+    n, *shape = reference.shape
+    return reference[:, None].expand(n, rows // n, *shape).reshape(rows, *shape)

@@ -123,6 +123,7 @@ def load(
     expected: str,
     renames: Renames = (),
     unused: str | None = None,
+    beside: Sequence[Path] = (),
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Network:
@@ -133,9 +134,10 @@ def load(
         it is not one.
     expected: which file belongs here, for the sentence if this is another.
     unused: regular expression of the start of keys that are left aside (a decoder, say).
+    beside: more files with parts of the same network; what the first one has counts.
     dtype: of all floating tensors; None leaves them as they are in the file.
     """
-    checkpoint = read(path)
+    checkpoint = _together([read(path), *map(read, beside)])
     tensors = {
         key: tensor
         for key, tensor in renamed(checkpoint.tensors, renames).items()
@@ -156,6 +158,18 @@ def load(
             f"Expected {expected}."
         ) from error
     return fill(network, tensors, checkpoint.name, expected, device=device, dtype=dtype)
+
+
+def _together(parts: Sequence[Checkpoint]) -> Checkpoint:
+    """Several files as one; where keys meet, the earlier file counts."""
+    first, *rest = parts
+    if not rest:
+        return first
+    tensors: dict[str, Tensor] = {}
+    for part in reversed(parts):
+        tensors.update(part.tensors)
+    names = ", ".join(part.name for part in rest)
+    return replace(first, tensors=tensors, name=f"{first.name} (with {names})")
 
 
 def fill(

@@ -36,14 +36,19 @@ class Library:
 
         how: what else tells two networks of one file apart.
         """
-        state = path.stat()
-        key = (str(path.resolve()), state.st_mtime_ns, state.st_size, *how)
+        key = (*_stamp(path), *how)
         with self._lock:
             network = self._held.get(key)
             if network is None:
                 log.info("ImgSync: %s is loaded", path.name)
                 network = self._held[key] = make()
             return network  # type: ignore[return-value]
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Changes when the file does."""
+    state = path.stat()
+    return str(path.resolve()), state.st_mtime_ns, state.st_size
 
 
 @dataclass(frozen=True)
@@ -60,17 +65,18 @@ class Placing:
     on: Placed
     library: Library
 
-    def load(self, loader: Callable[..., Network], path: Path) -> Network:
-        """The network in a file. Raises WeightsError.
+    def load(self, loader: Callable[..., Network], path: Path, *more: Path) -> Network:
+        """The network in a file, or in several. Raises WeightsError.
 
-        loader(path, device=, dtype=): reads it, where nobody has read it yet.
+        loader(path, *more, device=, dtype=): reads it, where nobody has read it yet.
         """
         return self.library.get(
             path,
-            lambda: loader(path, device=self.home, dtype=self.dtype),
+            lambda: loader(path, *more, device=self.home, dtype=self.dtype),
             f"{loader.__module__}.{loader.__qualname__}",
             str(self.home),
             self.dtype,
+            *map(_stamp, more),
         )
 
 
