@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -132,9 +132,13 @@ class Features:
             drop = min(max(0, start - self._start), len(held))
             held, self._start = torch.cat([held[drop:], new]), self._start + drop
         self._held = held
+        if self._start + len(held) >= self.n:
+            self._made.close()  # nothing more is heard: who hears can be let go
         return held
 
-    def _features(self, n_mel: int, encode: Encode, overlapped: bool) -> Iterator[Tensor]:
+    def _features(
+        self, n_mel: int, encode: Encode, overlapped: bool
+    ) -> Generator[Tensor, None, None]:
         peak = mel.loudest(self._blocks())
         tail: Tensor | None = None  # of the piece before, which the next one fades out
         for piece, part in self._parts(n_mel, overlapped, peak):

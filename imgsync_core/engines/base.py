@@ -45,12 +45,14 @@ class Need:
     published: names of the published files that serve (see `models`), the best first.
     inside: its paths in a folder that somebody names.
     option: the option that names it by hand; empty = there is none.
+    paired: its alternatives belong to those of the first need, one to one.
     """
 
     what: str
     published: tuple[str, ...]
     inside: tuple[str, ...]
     option: str = ""
+    paired: bool = False
 
 
 def free_of_charge(values: Values, size: tuple[int, int], n_frames: int) -> Cost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .attention import attend, split
 from .stages import Cond, Reader, SelfAttention, spread
@@ -51,7 +51,12 @@ class ReferenceSelf(Reader):
         return self.to_out[0](told)
 
 
+def sites(network: nn.Module) -> list[str]:
+    """Where a network records, in order."""
+    return [m.site for m in network.modules() if isinstance(m, RecordingSelf)]
+
+
 def _shared(reference: Tensor, rows: int) -> Tensor:
-    """(n, heads, s, d) -> (rows, heads, s, d), each for an equal number; of one nothing is copied."""
+    """(n, heads, s, d) -> (rows, heads, s, d), equally often; of one nothing is copied."""
     n, *shape = reference.shape
     return reference[:, None].expand(n, rows // n, *shape).reshape(rows, *shape)

@@ -201,6 +201,12 @@ def projected(
     }
 
 
+def width_read(network: nn.Module, reads: str) -> int:
+    """Channels of the tokens of a context that a network reads."""
+    readers = (m for m in network.modules() if isinstance(m, Reader) and m.reads == reads)
+    return next(readers).to_k.in_features
+
+
 class TransformerBlock(nn.Module):
     """Stages on tokens one after the other, each added to its input: x + stage(norm(x), cond).
 

@@ -9,25 +9,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 from torch import Tensor
 
-from ...audio.resample import speech as to_speech
 from ...audio.speech import Speech
-from ...audio.whisper_features import Features, n_chunks, n_features
-from ...audio.whisper_mel import RATE
+from ...audio.whisper_features import n_chunks, n_features
 from ...face.tracks import FaceTrack
 from ...media.extend import Mode
 from ...media.frames import FrameSource
-from ...media.sound import Sound, to_length
+from ...media.sound import Sound
 from ...timeline import Timeline
 from ...watcher import Watcher
 from ..base import Chunk, Engine, Host, Values
 from ..runtime.crop import crops, pixel_values
 from ..runtime.files import locate
+from ..runtime.hearing import as_long_as, heard, hearing, samples_heard
 from ..runtime.networks import placing
 from ..runtime.paste import Paste
 from ..runtime.stream import Attempt, Redrawn, Stepped, StreamedFrames
@@ -66,7 +65,7 @@ class LatentSyncEngine(Engine):
         """As published up to two more than needed: as many as the sound has features for."""
         if not self._way.surplus:
             return timeline.n_frames
-        n = n_features(max(_at_16_khz(_padded(sound, timeline, self._way)), 400))
+        n = n_features(max(samples_heard(_padded(sound, timeline, self._way)), 400))
         return max(timeline.n_frames, n_chunks(n, timeline.fps))
 
     def animate(
@@ -88,7 +87,14 @@ class LatentSyncEngine(Engine):
 
         def make(watcher: Watcher) -> Iterator[Chunk]:
             networks = self._loaded()
-            features = heard(speech.sound, timeline, networks.hear, self._way, watcher.check)
+            way, sound = self._way, _padded(speech.sound, timeline, self._way)
+            features = heard(
+                sound,
+                hearing(networks.place, networks.whisper),
+                watcher.check,
+                overlapped=way.overlapped,
+                coarse=way.coarse,
+            )
             drawer = Drawer(networks, resolution, seed)
             redrawn = self._redrawn(
                 source, self._track(source, faces, resolution, watcher.check), drawer,
@@ -198,28 +204,4 @@ def _whole(
 
 
 def _padded(sound: Sound, timeline: Timeline, way: Way) -> Sound:
-    if not way.padded:
-        return sound
-    return to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
-
-
-def _at_16_khz(sound: Sound) -> int:
-    return -(-sound.n_samples * RATE // sound.rate)
-
-
-def heard(
-    sound: Sound,
-    timeline: Timeline,
-    hear: Callable[[Tensor], Tensor],
-    way: Way,
-    check: Callable[[], None],
-) -> Features:
-    """The features of a sound for the frames of a timeline."""
-    sound = _padded(sound, timeline, way)
-
-    def blocks() -> Iterable[np.ndarray]:
-        for block in to_speech(sound.blocks(), sound.rate, RATE):
-            check()
-            yield np.rint(block * 32768).clip(-32768, 32767) / 32768 if way.coarse else block
-
-    return Features(blocks, _at_16_khz(sound), hear, overlapped=way.overlapped)
+    return as_long_as(timeline, sound) if way.padded else sound

@@ -12,6 +12,7 @@ from ...errors import WeightsError
 from ..base import Cost, EngineSpec, Need, Values
 from ..options import Option
 from ..runtime import options as common
+from ..runtime.needs import AUTOENCODER, WHISPER
 
 WINDOW = 16  # frames denoised together
 STEPS = 20
@@ -38,21 +39,14 @@ OPTIONS = (
 )  # fmt: skip
 NEEDS = (
     Need(
-        "LatentSync's weights are", ("latentsync-1.6", "latentsync-1.5"),
-        ("latentsync_unet.pt", "unet/latentsync_unet.pt"), "weights",
+        "LatentSync's weights are",
+        ("latentsync-1.6", "latentsync-1.5"),
+        ("latentsync_unet.pt", "unet/latentsync_unet.pt"),
+        "weights",
     ),
-    Need("Whisper tiny (tiny.pt) is", ("whisper-tiny",), ("whisper/tiny.pt", "tiny.pt"), "whisper"),
-    Need(
-        "The autoencoder sd-vae-ft-mse (diffusion_pytorch_model.safetensors) is",
-        ("sd-vae-ft-mse",),
-        tuple(
-            f"{folder}diffusion_pytorch_model.{ending}"
-            for folder in ("sd-vae-ft-mse/", "vae/sd-vae-ft-mse/", "vae/", "")
-            for ending in ("safetensors", "bin")
-        ),
-        "vae",
-    ),
-)  # fmt: skip
+    WHISPER,
+    AUTOENCODER,
+)
 
 
 def known_resolution(unet: Path) -> int | None:

@@ -6,6 +6,7 @@ Needs neither numpy nor torch: choice and examination ask what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import WeightsError
@@ -22,7 +23,8 @@ def locate(needs: Sequence[Need], values: Values, models: Path | None) -> tuple[
     folder = models or default_folder()
     main = _main(needs[0], values, folder)
     beside = _beside(needs[0], values, main)
-    return (main, *(_other(need, values, beside, folder) for need in needs[1:]))
+    rest = (_fitting(need, needs[0], main) for need in needs[1:])
+    return (main, *(_other(need, values, beside, folder) for need in rest))
 
 
 def missing(needs: Sequence[Need], values: Values, models: Path | None) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ def missing(needs: Sequence[Need], values: Values, models: Path | None) -> tuple
         main = Path(str(values.get(needs[0].option) or folder / "nowhere"))
         lacking.append(needs[0].published[0])
     beside = _beside(needs[0], values, main)
-    for need in needs[1:]:
+    for need in (_fitting(need, needs[0], main) for need in needs[1:]):
         try:
             _other(need, values, beside, folder)
         except WeightsError:
@@ -49,6 +51,16 @@ def found(need: Need, models: Path | None) -> list[Path]:
     """Those of a need's published files that are in the models folder, the best first."""
     folder = models or default_folder()
     return [path for path in _published(need, folder) if path.is_file()]
+
+
+def _fitting(need: Need, first: Need, main: Path) -> Need:
+    """A paired need with only the alternative that belongs to the main file, if its name tells."""
+    names = [Path(inside).name for inside in first.inside]
+    if not need.paired or main.name not in names:
+        return need
+    at = names.index(main.name)
+    one = slice(at, at + 1)
+    return replace(need, published=need.published[one], inside=need.inside[one])
 
 
 def _published(need: Need, folder: Path) -> Iterator[Path]:

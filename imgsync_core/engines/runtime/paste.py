@@ -51,7 +51,7 @@ class Paste:
         drawn, original: (f, 3, R, R) in -1..1 as decoded and as cut out.   matrices: (f, 2, 3).
         """
         out = np.array(frames)
-        face = drawn.float() + self._tint(drawn.float(), original.float())
+        face = drawn.float() + tint(drawn.float(), original.float(), self._ring)
         face = ((face.clamp(-1, 1) + 1) * 127.5).contiguous()
         matrices = matrices.cpu().double()  # not every device has doubles
         scale = float(torch.linalg.det(matrices[:, :, :2]).abs().sqrt().mean())
@@ -63,15 +63,6 @@ class Paste:
             for (i, (x, y, w, h)), new in zip(spots, mixed, strict=True):
                 out[i, y : y + h, x : x + w, :3] = new
         return out
-
-    def _tint(self, drawn: Tensor, original: Tensor) -> Tensor:
-        """What is missing to the original's colours in the ring, smoothly spread over the face."""
-        cells = functional.avg_pool2d(self._ring, CELL)
-        rest = functional.avg_pool2d((original - drawn).clamp(-MOST, MOST) * self._ring, CELL)
-        mean = rest.sum((2, 3), keepdim=True) / cells.sum().clamp(min=1e-6)
-        near, there = _spread(rest), _spread(cells)
-        tint = (near + 0.02 * mean) / (there + 0.02)  # far from the ring the mean counts
-        return functional.interpolate(tint, drawn.shape[-2:], mode="bicubic", align_corners=False)
 
     def _fitted(
         self, face: Tensor, matrices: Tensor, scale: float
@@ -122,6 +113,19 @@ class Paste:
         below = torch.from_numpy(pixels).to(face.device).permute(0, 3, 1, 2).to(face)
         mixed = below + share * (seen - below)
         return (mixed + 0.5).floor().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def tint(drawn: Tensor, original: Tensor, ring: Tensor) -> Tensor:
+    """What is missing to the original's colours in a ring, smoothly spread over the face.
+
+    drawn, original: (f, 3, R, R) in -1..1.   ring: (1, 1, R, R), 1 where both show the same.
+    """
+    cells = functional.avg_pool2d(ring, CELL)
+    rest = functional.avg_pool2d((original - drawn).clamp(-MOST, MOST) * ring, CELL)
+    mean = rest.sum((2, 3), keepdim=True) / cells.sum().clamp(min=1e-6)
+    near, there = _spread(rest), _spread(cells)
+    found = (near + 0.02 * mean) / (there + 0.02)  # far from the ring the mean counts
+    return functional.interpolate(found, drawn.shape[-2:], mode="bicubic", align_corners=False)
 
 
 def gaussian(size: int, like: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""Which square of a still is drawn, and where in it the face is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...errors import FaceError
+from ...face.geometry import Face
+from ..runtime.square import Square, inscribed, squeezed
+
+ROOM, MARGIN = 0.5, 0.1  # of the face's box, on each side: in the square; in the mask
+SMALLEST = 16  # px of the square
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the picture.
+
+    face: left, top, right, bottom of the face with a margin, in whole pixels of the picture; None
+        = the whole square counts as face.
+    """
+
+    square: Square
+    face: tuple[int, int, int, int] | None
+
+    def mask(self, resolution: int) -> Tensor:
+        """float32 (1, 1, R, R): 1 where the face is, grey at its edges."""
+        square = self.square
+        mask = torch.full((1, 1, square.side, square.side), 0.0 if self.face else 255.0)
+        if self.face:
+            left, top, right, bottom = self.face
+            rows = slice(max(0, top - square.top), max(0, bottom - square.top))
+            columns = slice(max(0, left - square.left), max(0, right - square.left))
+            mask[..., rows, columns] = 255
+        return squeezed(mask, resolution, filtered=False) / 255
+
+
+def face_box(face: Face) -> Box:
+    """From the hair line to the chin and from side to side, as face detectors draw it."""
+    x, y, a, b, roll = face.oval
+    across = math.hypot(a * math.cos(roll), b * math.sin(roll))
+    down = math.hypot(a * math.sin(roll), b * math.cos(roll))
+    return x - across, y - down, x + across, y + down
+
+
+def crop_around(
+    box: Box, size: tuple[int, int], room: float = ROOM, margin: float = MARGIN
+) -> Crop:
+    """The square around a face in a picture of ``size`` (width, height) px.
+
+    It is never larger than the picture: the box and room around it, then square inwards.
+    Raises FaceError for one with next to no pixels.
+    """
+    left, top, right, bottom = (round(v) for v in box)  # halves to even, as numpy rounds
+    wide, high = (max(0, b - a) for a, b in ((left, right), (top, bottom)))
+    x, y = int(wide * room), int(high * room)
+    around = max(0, left - x), max(0, top - y), min(right + x, size[0]), min(bottom + y, size[1])
+    square = inscribed(around, size)
+    if square.side < SMALLEST:
+        raise FaceError(
+            f"The face leaves a square of {square.side} pixels; {SMALLEST} are needed. Use a "
+            "larger picture of it."
+        )
+    x, y = int(wide * margin), int(high * margin)
+    return Crop(square, (max(0, left - x), max(0, top - y), right + x, bottom + y))
+
+
+def middle(size: tuple[int, int]) -> Crop:
+    """The largest square in the middle of a picture, all of it face."""
+    return Crop(inscribed((0, 0, *size), size), None)

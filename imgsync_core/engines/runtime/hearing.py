@@ -1,0 +1,73 @@
+"""From a sound to Whisper's features for the frames of a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ...audio.resample import speech
+from ...audio.whisper_features import Encode, Features
+from ...audio.whisper_mel import RATE
+from ...errors import WeightsError
+from ...media.sound import Sound, to_length
+from ...nn.whisper import WhisperEncoder, load_whisper
+from ...timeline import Timeline
+from .networks import Placing
+
+
+def load_hearing(place: Placing, path: Path, wanted: int) -> WhisperEncoder:
+    """The encoder in a file. Raises WeightsError for one with other channels than are wanted."""
+    whisper = place.load(load_whisper, path)
+    width = whisper.positional_embedding.shape[1]
+    if width != wanted:
+        raise WeightsError(
+            f"{path.name} hears {width} channels and the weights want {wanted}. "
+            "Expected Whisper's tiny.pt."
+        )
+    return whisper
+
+
+def hearing(place: Placing, whisper: WhisperEncoder) -> Encode:
+    """An encoder that is brought to where it runs for each piece of sound."""
+
+    def hear(mel: Tensor) -> Tensor:
+        with place.on(whisper):
+            return whisper(mel.to(place.device, place.dtype))
+
+    return hear
+
+
+def heard(
+    sound: Sound,
+    hear: Encode,
+    check: Callable[[], None],
+    *,
+    overlapped: bool,
+    coarse: bool,
+) -> Features:
+    """What a network hears of a sound.
+
+    hear: as of ``Features``.   check(): called for every block; what it raises cancels.
+    overlapped: pieces of the sound overlap, so that there is no seam each 30 s.
+    coarse: the sound is rounded to 16 bits first.
+    """
+
+    def blocks() -> Iterable[np.ndarray]:
+        for block in speech(sound.blocks(), sound.rate, RATE):
+            check()
+            yield np.rint(block * 32768).clip(-32768, 32767) / 32768 if coarse else block
+
+    return Features(blocks, samples_heard(sound), hear, overlapped=overlapped)
+
+
+def as_long_as(timeline: Timeline, sound: Sound) -> Sound:
+    """The sound, followed by silence where the picture goes on."""
+    return to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
+
+
+def samples_heard(sound: Sound) -> int:
+    """Samples of a sound at 16 kHz."""
+    return -(-sound.n_samples * RATE // sound.rate)
