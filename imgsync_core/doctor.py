@@ -38,7 +38,7 @@ def examine() -> dict[str, Any]:
         ],
     }
     found |= _guarded(_media, "PyAV or Pillow", problems) or {"presets": {}}
-    found |= _guarded(lambda: _engines(machine), "the animators", problems) or {"engines": {}}
+    found |= {"engines": _engines(), "auto": _auto(machine, found["torch_pair"])}
     usable = [name for name, lacking in found["presets"].items() if not lacking]
     for name, lacking in found["presets"].items():
         if lacking:
@@ -73,27 +73,31 @@ def _media() -> dict[str, Any]:
     }
 
 
-def _engines(machine: Machine) -> dict[str, Any]:
-    from .engines.base import Host, names_of
+def _engines() -> dict[str, Any]:
+    from .engines.base import names_of
     from .engines.registry import NAMES, spec_of
     from .engines.runtime.files import missing
+
+    return {
+        name: {
+            "title": spec.title,
+            "licence": spec.licence,
+            "needs": list(names_of(spec.needs)),
+            "missing": list(missing(spec.needs, {}, None)),
+        }
+        for name, spec in ((name, spec_of(name)) for name in NAMES)
+    }
+
+
+def _auto(machine: Machine, pair: dict[str, Any]) -> dict[str, str] | None:
+    """What auto would take; None where torch cannot be imported, and nothing speaks."""
+    from .engines.base import Host
     from .plan.choice import choose
 
-    host = Host(device=_best(machine))
-    known = {name: spec_of(name) for name in NAMES}
-    choice = choose(machine, _SIZE, _FRAMES, host=host)
-    return {
-        "engines": {
-            name: {
-                "title": spec.title,
-                "licence": spec.licence,
-                "needs": list(names_of(spec.needs)),
-                "missing": list(missing(spec.needs, {}, None)),
-            }
-            for name, spec in known.items()
-        },
-        "auto": {"engine": choice.engine, "reason": choice.reason},
-    }
+    if pair["errors"]["torch"] is not None:
+        return None
+    choice = choose(machine, _SIZE, _FRAMES, host=Host(device=_best(machine)))
+    return {"engine": choice.engine, "reason": choice.reason}
 
 
 def _best(machine: Machine) -> Device:

@@ -77,7 +77,8 @@ def test_a_torch_that_does_not_load(tmp_path):
     assert ran.returncode == 0, ran.stderr  # extend works
     found = json.loads(ran.stdout)
     assert any("torch 1.0.0 cannot be imported: libcudart.so" in p for p in found["problems"])
-    assert found["ok"] and not found["engines"]
+    assert found["ok"] and not found["auto"]
+    assert "Only extend works without it" in found["problems"][0]
 
 
 def test_without_pyav_nothing_can_be_rendered(tmp_path):
@@ -119,12 +120,16 @@ def test_an_encoder_that_is_not_there(monkeypatch):
 def test_weights_that_are_missing_are_named(monkeypatch):
     from imgsync_core.engines import registry
 
-    from .test_preflight import Neural
+    from .test_preflight import NEURAL
 
-    monkeypatch.setitem(registry._ENGINES, "neural", ((), lambda *_: Neural("b.pt")))
+    monkeypatch.setenv("IMGSYNC_MODELS", "/nowhere")
+    monkeypatch.setitem(registry._ENGINES, "neural", (NEURAL, "unused"))
     monkeypatch.setattr(registry, "NAMES", (*registry.NAMES, "neural"))
-    monkeypatch.setattr("imgsync_core.engines.choice.PREFERRED", ("neural", *registry.PREFERRED))
+    monkeypatch.setattr("imgsync_core.plan.choice.PREFERRED", ("neural", *registry.PREFERRED))
     found = doctor.examine()
-    assert found["engines"]["neural"]["missing"] == ["b.pt"]
-    assert "engine neural (Neural thing, MIT): missing: b.pt" in doctor.described(found)
-    assert found["auto"]["engine"] == "built-in" and "b.pt" in found["auto"]["reason"]
+    assert found["engines"]["neural"]["missing"] == ["latentsync-1.6", "sd-vae-ft-mse"]
+    assert (
+        "engine neural (Neural thing, MIT): missing: latentsync-1.6, sd-vae-ft-mse"
+        in doctor.described(found)
+    )
+    assert found["auto"]["engine"] == "built-in" and "sd-vae-ft-mse" in found["auto"]["reason"]

@@ -17,6 +17,7 @@ import pytest
 from scipy import signal
 
 from imgsync_core.audio import mouth_curves as voice
+from imgsync_core.audio.speech import Speech
 from imgsync_core.engines.built_in.export import export
 from imgsync_core.engines.built_in.performance import perform
 from imgsync_core.engines.built_in.pose import COLUMNS
@@ -151,8 +152,8 @@ def test_the_scores_that_are_asked_for_on_held_out_voices() -> None:
     for one in (clean, harmed):
         assert one.r_open >= 0.80
         assert one.energy <= 0.85
-        assert abs(score.lead) < 0.005  # the lead comes where they are shown
-        assert score.recall_80 >= 0.85
+        assert abs(one.lead) < 0.005  # the lead comes where they are shown
+        assert one.recall_80 >= 0.85
 
 
 @speaks
@@ -171,7 +172,7 @@ VOICES = ("em_chunwang.wav", "em_echomimic_en.wav", "h2_1.wav")
 @pytest.mark.parametrize("name", VOICES)
 def test_real_voices_open_as_people_do(shared_media: Path, name: str) -> None:
     sound = FileSound(shared_media / name)
-    table = voice.whole(sound)
+    table = Speech(sound).table()
     n = len(table)
     opening = perform(table, Fraction(voice.RATE), n, seed=1)[:, 0]
     spoken = table[:, 5] > 0.5
@@ -185,7 +186,7 @@ def test_real_voices_open_as_people_do(shared_media: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", VOICES)
 def test_real_voices_move_the_head_as_calm_people_do(shared_media: Path, name: str) -> None:
-    table = voice.whole(FileSound(shared_media / name))
+    table = Speech(FileSound(shared_media / name)).table()
     frames = len(table) // 2
     spreads, blinks = [], []
     for seed in range(20):
