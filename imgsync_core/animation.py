@@ -20,7 +20,7 @@ from .watcher import NOBODY, Watcher
 
 if TYPE_CHECKING:
     from .audio.speech import Speech
-    from .engines.base import Engine, Host
+    from .engines.base import Engine, EngineSpec, Host
     from .face.geometry import Face
     from .face.wanted import WantedFace
     from .plan.forecast import Forecast
@@ -110,13 +110,13 @@ class _Animating:
         seen, why_not = self._face(clip)
         engine = self._engine(clip, seen is not None)
         spec = engine.spec
-        if spec.wants != "nothing" and seen is None:
-            raise FaceError(why_not)
+        if seen is None:
+            self._go_without(spec, why_not)
         if self.how.lively is not None and spec.draws != "lips" and self.how.engine != "auto":
             raise InputError(
                 f"lively is for engines that draw only lips; {spec.name} moves the head itself."
             )
-        clip = self._taken(clip, engine)
+        clip = self._taken(clip, engine, seen[0] if seen else 0)
         drawn = self._timed(engine, clip, seen)
         expected = self._forecast(engine, drawn)
         frames = self._seen_by_camera(drawn)
@@ -140,7 +140,8 @@ class _Animating:
         name = self.how.engine
         if name == AUTO:
             n = self.timeline.n_frames
-            choice = choose(self.machine, clip.size, n, host=self.host, face=face)
+            still = clip.n_frames == 1
+            choice = choose(self.machine, clip.size, n, host=self.host, face=face, still=still)
             name, self.reason = choice.engine, choice.reason
             own = {option.name for option in options_of(name)}
             asked = {key: value for key, value in self.options.items() if key in own}
@@ -149,13 +150,20 @@ class _Animating:
         self.host.settle(made.spec)
         return made
 
-    def _taken(self, clip: FrameSource, engine: Engine) -> FrameSource:
-        """What of the source the engine animates."""
+    def _go_without(self, spec: EngineSpec, why_not: str) -> None:
+        """Say that there is no face. Raises FaceError where the engine cannot do without."""
+        if spec.wants == "points" or (spec.wants == "crop" and self.who.is_certain):
+            raise FaceError(why_not)
+        if spec.wants == "crop":
+            why = why_not.split(". ")[0].rstrip(".")
+            self.notes.append(f"{spec.title} took the middle of the picture for the face. {why}")
+
+    def _taken(self, clip: FrameSource, engine: Engine, begin: int) -> FrameSource:
+        """What of the source the engine animates; begin: the first frame with the face."""
         if clip.n_frames > 1 and "clip" not in engine.spec.takes:
-            self.notes.append(
-                f"{engine.spec.title} animates a still: the first frame of the clip was taken"
-            )
-            return Trimmed(clip, 0, 1)
+            what = f"frame {begin}, the first with the face," if begin else "the first frame"
+            self.notes.append(f"{engine.spec.title} animates a still: {what} of the clip was taken")
+            return Trimmed(clip, begin, begin + 1)
         return clip
 
     def _timed(self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None) -> Timed:
@@ -178,10 +186,11 @@ class _Animating:
         from .face.tracks import FollowedFace, NoFace
 
         spec, wanted = engine.spec, engine.frames_for(self.speech.sound, self.timeline)
+        alone = clip.n_frames == 1 and spec.draws == "head"
         if seen is None:
-            return self._lasting(clip, wanted, engine), NoFace()
+            return clip if alone else self._lasting(clip, wanted, engine), NoFace()
         begin, first = seen
-        if clip.n_frames == 1 and spec.draws == "head":
+        if alone:
             return clip, self.who.track(clip, clip, first)
         if clip.n_frames == 1 and self.how.lively is not None:
             lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)

@@ -21,8 +21,8 @@ def engine_input() -> Any:
         "engine",
         options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
         tooltip="What moves the face. built-in needs no download and no GPU; latentsync draws the "
-        "lips anew and needs its weights and a GPU; auto takes the best that can run here, and "
-        "only extends the picture where no face is found.",
+        "lips anew, echomimic the whole head of a still; both need their weights and a GPU; auto "
+        "takes the best that can run here, and only extends the picture where no face is found.",
     )
 
 

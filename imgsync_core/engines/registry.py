@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import InputError
-from . import built_in, extend, latentsync
+from . import built_in, echomimic, extend, latentsync
 from .base import PLAIN, Engine, EngineSpec, Host
 from .options import Option, checked
 
@@ -17,10 +17,13 @@ AUTO = "auto"  # no engine, but the wish that one be chosen
 _ENGINES: dict[str, tuple[EngineSpec, str]] = {
     built_in.SPEC.name: (built_in.SPEC, ".built_in.engine"),
     latentsync.SPEC.name: (latentsync.SPEC, ".latentsync.engine"),
+    echomimic.SPEC.name: (echomimic.SPEC, ".echomimic.engine"),
     extend.SPEC.name: (extend.SPEC, ".extend"),
 }
 NAMES = tuple(n for n, (spec, _) in _ENGINES.items() if spec.draws != "nothing")  # for users
-PREFERRED = ("latentsync", "built-in", "extend")  # by auto, the best first; the last always runs
+# By auto, the best first: of a still the whole head moves rather than the lips in it; the last
+# always runs.
+PREFERRED = ("echomimic", "latentsync", "built-in", "extend")
 
 
 def spec_of(name: str) -> EngineSpec:

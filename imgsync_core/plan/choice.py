@@ -29,11 +29,13 @@ def choose(
     *,
     host: Host,
     face: bool = True,
+    still: bool = True,
     specs: Iterable[EngineSpec] | None = None,
 ) -> Choice:
     """The first engine that can run on the host's device; the built-in one needs but a face.
 
     size: width and height of the frames.   face: whether there is one to move.
+    still: it is one picture, and no clip whose motion an engine for stills would lose.
     specs: of engines to choose from, the best first; None = all. The last one is taken in any case.
     """
     candidates = list(specs or map(spec_of, PREFERRED))
@@ -41,6 +43,9 @@ def choose(
     for spec in candidates[:-1]:
         if spec.wants != "nothing" and not face:
             against.append("no face was found to move")
+            continue
+        if not still and "clip" not in spec.takes:
+            against.append(f"{spec.name} animates stills only")
             continue
         for values in _variants(spec, host):
             obstacle = _obstacle(spec, values, machine, size, n_frames, host)

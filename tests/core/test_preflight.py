@@ -460,6 +460,27 @@ def test_the_steps_of_latentsync_arrive(talk, tiny, tmp_path):
     assert ready.forecast.windows == 2 and ready.forecast.missing == ()
 
 
+MIMIC = ("echomimic-acc", "echomimic-motion-acc", "echomimic-reference", "echomimic-locator")
+
+
+@pytest.mark.parametrize(
+    ("still", "gigabytes", "chosen", "words"),
+    [(True, 24, "echomimic", "its weights are there"),
+     (True, 7, "built-in", "echomimic needs a CUDA or MPS device with 8.0 GB free"),
+     (False, 24, "latentsync", "echomimic animates stills only")],
+)  # fmt: skip
+def test_auto_moves_the_head_of_a_still_and_the_lips_in_a_clip(
+    tmp_path, still, gigabytes, chosen, words
+):
+    card = Device("cuda", "Card", gigabytes * GB, gigabytes * GB, 0)
+    machine = Machine(8, 64 * GB, 60 * GB, (CPU, card))
+    host = replace(with_files(tmp_path, *BOTH, *MIMIC), device=card)
+    taken = choice.choose(machine, SIZE, 250, host=host, still=still)
+    assert taken.engine == chosen and words in taken.reason
+    if still and chosen == "echomimic":
+        assert taken.options["weights"].endswith("denoising_unet_acc.pth")
+
+
 @pytest.mark.parametrize(("device", "chosen"), [(GPU, "latentsync"), (CPU, "built-in")])
 def test_auto_keeps_to_the_device_of_its_host(talk, tmp_path, device, chosen):
     host = replace(with_files(tmp_path, *BOTH), device=device)

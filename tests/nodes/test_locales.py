@@ -48,12 +48,17 @@ def ports(inputs, above=""):
 
 
 def english(schema):
-    """The schema as a translation: the front end writes _ for the dots of an id."""
+    """The schema as a translation: the front end writes _ for the dots of an id.
+
+    It knows one text for options of the same name of several engines, which has to serve them all.
+    """
     inputs, ids = {}, {}
     for full, port in ports(schema.inputs):
         key = full.replace(".", "_")
         assert ids.setdefault(key, full) == full, f"{full} and {ids[key]} share the key {key}"
-        inputs[key] = {"name": port.id, "tooltip": port.tooltip}
+        before = inputs.get(key, {}).get("tooltip", "")  # of another engine, under the same key
+        own = "" if port.tooltip in before else port.tooltip
+        inputs[key] = {"name": port.id, "tooltip": f"{before} {own}".strip()}
     outputs = {
         str(i): {"name": port.display_name, "tooltip": port.tooltip}
         for i, port in enumerate(schema.outputs)

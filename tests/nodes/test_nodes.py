@@ -248,7 +248,7 @@ def test_animate_auto_is_the_built_in_engine_here_and_says_why(
     chosen, asked = animate(portrait, voice, AUTO), animate(portrait, voice)
     assert torch.equal(*(out.args[0].get_components().images for out in (chosen, asked)))
     (text,) = chosen.ui["text"]
-    assert text.startswith("Built-in animator (latentsync lacks its weights")
+    assert text.startswith("Built-in animator (echomimic lacks its weights")
     assert ": 33 frames of 192x192" in text
     assert asked.ui["text"][0].startswith("Built-in animator: 33 frames")
     assert "measured" not in text  # it is: frames were drawn

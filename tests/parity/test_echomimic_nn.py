@@ -86,11 +86,8 @@ def told(unet: UNet, golden, record: dict, *, unconditional: int) -> Cond:
 def test_recording(golden):
     """All of it, and as far as the last place that records: that much is enough."""
     unet = recorder_of(golden.config["constructor"], golden.weights())
-    latents, t, wanted = (
-        golden["in.ref_latents"][:, :, None],
-        golden["in.timestep"],
-        bank(golden, "out"),
-    )
+    latents, t = golden["in.ref_latents"][:, :, None], golden["in.timestep"]
+    wanted = bank(golden, "out")
     record: dict[str, torch.Tensor] = {}
     out = unet(latents, t, Cond(record=record))
     close(out[:, :, 0], golden["out.sample"], 2e-4)

@@ -113,17 +113,3 @@ def test_what_the_autoencoder_gets(golden):
         close(pixel_values(small), golden[f"out.{name}.vae_input"], 1 / 127)
         seen += 1
     assert seen
-
-
-@pytest.mark.parametrize("golden", GEOMETRY)
-def test_the_largest_face_is_taken(golden):
-    """Of those that are sure enough; so do we, without anything else being said."""
-    from imgsync_core.face.find import pick
-    from imgsync_core.face.geometry import average
-
-    boxes, sure = golden["in.select.boxes"], golden["in.select.probs"]
-    sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    best = int(torch.where(sure > golden.config["select_threshold"], sizes, 0).argmax())
-    assert torch.equal(boxes[best], golden["out.select.box"])
-    faces = [average(np.array([[0, 0], [w, 0]]), "found") for w in (90.0, 60.0)]
-    assert pick(faces) is faces[0]

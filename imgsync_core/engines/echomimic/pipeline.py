@@ -91,7 +91,8 @@ class Drawer:
             begun = window.stop
             with torch.inference_mode(), self._place.on(self.unet):
                 latents = stream.push(self._limited(rearrange(noise, "f c h w -> 1 c f h w")))
-            yield latents
+            if latents.shape[2]:
+                yield latents
 
     def published(self, hear: Hear, n_frames: int, stepped: Stepped) -> Iterator[Tensor]:
         """The same all at once, in windows that close a loop and move on from step to step."""

@@ -34,11 +34,11 @@ OPTIONS = (
            rare=True),
     Option("resolution", int, 512, "side of the square that is drawn, in pixels", low=64,
            high=1024, rare=True),
-    common.file("weights", "denoising_unet.pth, or denoising_unet_acc.pth, or a folder with it "
-                "(the models folder)", rare=False),
-    common.file("motion", "motion_module.pth, or with _acc (beside the weights)"),
-    common.file("reference", "reference_unet.pth (beside the weights)"),
-    common.file("locator", "face_locator.pth (beside the weights)"),
+    common.file("weights", "file denoising_unet.pth, or with _acc, or a folder with it (the models "
+                "folder)", rare=False),
+    common.file("motion", "file motion_module.pth, or with _acc (beside the weights)"),
+    common.file("reference", "file reference_unet.pth (beside the weights)"),
+    common.file("locator", "file face_locator.pth (beside the weights)"),
     common.file("whisper", "Whisper's tiny.pt (beside the weights, or the models folder)"),
     common.file("vae", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)"),
     common.LOW_MEMORY,
@@ -92,7 +92,7 @@ def _windows(values: Values, n_frames: int) -> int:
 SPEC = EngineSpec(
     "echomimic",
     "EchoMimic",
-    "Apache-2.0, see the model card",
+    "see its model card",
     draws="head",
     takes=("still",),
     wants="crop",

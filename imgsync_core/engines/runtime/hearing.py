@@ -24,7 +24,7 @@ def load_hearing(place: Placing, path: Path, wanted: int) -> WhisperEncoder:
     width = whisper.positional_embedding.shape[1]
     if width != wanted:
         raise WeightsError(
-            f"{path.name} hears {width} channels and the weights want {wanted}. "
+            f"{path.name} hears {width} channels and what reads them wants {wanted}. "
             "Expected Whisper's tiny.pt."
         )
     return whisper
