@@ -315,8 +315,8 @@ def seams(args: argparse.Namespace) -> None:
     rest = np.setdiff1d(np.arange(len(change)), np.concatenate([begins, ends]))
     print(f"{n} frames, {len(windows)} windows, {args.steps} steps\n")
     print("| change from frame to frame | mean | 95 % | largest |\n| --- | --- | --- | --- |")
-    for what, at in (("elsewhere", rest), ("where a window begins", begins),
-                     ("where one ends", ends), ("where pieces of the sound meet", pieces)):  # fmt: skip
+    places = {"elsewhere": rest, "where a window begins": begins, "where one ends": ends}
+    for what, at in {**places, "where pieces of the sound meet": pieces}.items():
         part = change[at]
         print(f"| {what} | {part.mean():.4f} | {np.quantile(part, 0.95):.4f} | {part.max():.4f} |")
 

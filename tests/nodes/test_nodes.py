@@ -314,7 +314,8 @@ def lip_weights(comfy, pack):
     folder = Path(comfy.folder_paths.models_dir) / "imgsync"
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, 'tests/core');"
-        "from tiny_latentsync import write_all; write_all(Path(sys.argv[1]))"
+        "import tiny_echomimic, tiny_latentsync; folder = Path(sys.argv[1]);"
+        "tiny_latentsync.write_all(folder); tiny_echomimic.write_all(folder / 'mimic')"
     )
     subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, check=True)
     host = pack.part("nodes.host")
@@ -378,12 +379,38 @@ def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait
     assert "imgsync" in str(refused.value)
 
 
+HEAD = {"engine": "echomimic", "steps": 1, "guidance": 0.0, "crop_only": False, "mode": "default",
+        "context": 12, "overlap": 3, "resolution": 64, "weights": "mimic/denoising_unet.pth",
+        "motion": "auto", "reference": "auto", "locator": "auto", "whisper": "auto", "vae": "auto",
+        "low_memory": False, "auto": False}  # fmt: skip
+
+
+def test_animate_echomimic_draws_the_head(animate, portrait, voice, lip_weights, comfy, mux):
+    video, face, _ = animate(portrait, voice, HEAD).args
+    path = mux(video, prefix="head").args[1]
+    assert probe(path)["video"]["nb_frames"] == "33" and face is not None
+    frames = animate(portrait, voice, HEAD).args[0].get_components().images
+    x, y = (int(v) for v in face.eyes.mean(0))
+    assert (
+        frames[:, y - 8 : y + 8, x - 8 : x + 8] != portrait[:, y - 8 : y + 8, x - 8 : x + 8]
+    ).any()
+    assert frames.shape[1:] == portrait.shape[1:] and (frames[0] != frames[9]).any()
+    square = animate(portrait, voice, {**HEAD, "crop_only": True}).args[0]
+    assert square.get_components().images.shape[1:] == (64, 64, 3)
+
+
+def test_animate_echomimic_without_a_face_says_so(animate, voice, lip_weights):
+    out = animate(torch.full((1, 160, 200, 3), 0.5), voice, HEAD)
+    assert "the middle of the picture" in out.ui["text"][0]
+
+
 def test_the_engine_widgets_are_those_that_the_engines_declare(pack):
     schema = pack.nodes["ImgSyncAudioDrivenAnimate"].GET_SCHEMA()
     engine = next(port for port in schema.inputs if port.id == "engine")
     ids = {option.key: [port.id for port in option.inputs] for option in engine.options}
     assert ids["built-in"] == ["mouth", "head", "blink", "expression"]
     assert ids["latentsync"] == list(LIPS)[1:] and ids["auto"] == []
+    assert ids["echomimic"] == list(HEAD)[1:]
     assert all(port.tooltip for option in engine.options for port in option.inputs)
 
 
