@@ -65,6 +65,14 @@ class Face:
         x, y, w, h = self.box
         return np.array([x + w / 2, y + h / 2])
 
+    @property
+    def outline(self) -> tuple[float, float, float, float]:
+        """left, top, right, bottom of the oval: hair line to chin, as face detectors draw it."""
+        x, y, a, b, roll = self.oval
+        across = math.hypot(a * math.cos(roll), b * math.sin(roll))
+        down = math.hypot(a * math.sin(roll), b * math.cos(roll))
+        return x - across, y - down, x + across, y + down
+
     def scaled(self, sx: float, sy: float | None = None) -> "Face":
         """The face in the picture resized by these factors."""
         sy = sx if sy is None else sy

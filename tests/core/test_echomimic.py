@@ -223,9 +223,9 @@ def test_who_only_looks_is_let_go(weights):
 
 
 def square_of(face=FACE) -> tuple[slice, slice]:
-    from imgsync_core.engines.echomimic.crop import crop_around, face_box
+    from imgsync_core.engines.echomimic.crop import crop_around
 
-    square = crop_around(face_box(face), SIZE).square
+    square = crop_around(face.outline, SIZE).square
     return (slice(square.top, square.top + square.side),
             slice(square.left, square.left + square.side))  # fmt: skip
 

@@ -2,12 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from imgsync_core.errors import FaceError, InputError
-from imgsync_core.face.geometry import POINTS, Face, Frame, from_json, from_points
+from imgsync_core.face.geometry import POINTS, Face, Frame, average, from_json, from_points
 from imgsync_core.face.landmarks import from_landmarks
 
 EYES = ((200.0, 210.0), (300.0, 220.0))
@@ -144,3 +145,14 @@ def test_landmarks_of_a_smaller_picture() -> None:
 def test_landmarks_of_another_kind(value: object) -> None:
     with pytest.raises(FaceError):
         from_landmarks(value)  # type: ignore[arg-type]
+
+
+def test_the_outline_holds_the_oval_and_touches_it():
+    """Against points on the oval."""
+    t = np.linspace(0, 2 * np.pi, 3601)
+    for roll in (0.0, 0.4, -1.2):
+        face = replace(average(np.array([[40.0, 50.0], [80.0, 50.0]]), "found"),
+                       oval=(60.0, 70.0, 30.0, 45.0, roll))  # fmt: skip
+        x = 60 + 30 * np.cos(t) * np.cos(roll) - 45 * np.sin(t) * np.sin(roll)
+        y = 70 + 30 * np.cos(t) * np.sin(roll) + 45 * np.sin(t) * np.cos(roll)
+        assert np.allclose(face.outline, (x.min(), y.min(), x.max(), y.max()), atol=1e-3)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ...errors import FaceError
-from ...face.geometry import Face
 from ..runtime.square import Square, inscribed, squeezed
 
 ROOM, MARGIN = 0.5, 0.1  # of the face's box, on each side: in the square; in the mask
@@ -38,14 +36,6 @@ class Crop:
             columns = slice(max(0, left - square.left), max(0, right - square.left))
             mask[..., rows, columns] = 255
         return squeezed(mask, resolution, filtered=False) / 255
-
-
-def face_box(face: Face) -> Box:
-    """From the hair line to the chin and from side to side, as face detectors draw it."""
-    x, y, a, b, roll = face.oval
-    across = math.hypot(a * math.cos(roll), b * math.sin(roll))
-    down = math.hypot(a * math.sin(roll), b * math.cos(roll))
-    return x - across, y - down, x + across, y + down
 
 
 def crop_around(

@@ -28,7 +28,7 @@ from ..base import Chunk, Engine, Host, Values
 from ..runtime.hearing import as_long_as, heard
 from ..runtime.square import SquarePaste, alone, squeezed
 from ..runtime.stream import Attempt, StreamedFrames
-from .crop import Crop, crop_around, face_box, middle
+from .crop import Crop, crop_around, middle
 from .networks import Networks
 from .pipeline import Drawer, Plan
 from .spec import FPS, GUIDANCE, SPEC, STEPS, check, is_accelerated
@@ -71,7 +71,7 @@ class EchoMimicEngine(Engine):
             )
         networks = Networks.of(self.values, self.host)
         face, side = faces.at(0), self.values["resolution"]
-        crop = middle(source.size) if face is None else crop_around(face_box(face), source.size)
+        crop = middle(source.size) if face is None else crop_around(face.outline, source.size)
 
         def made(watcher: Watcher) -> Iterator[Chunk]:
             frame, start = source.read(0, 1)[0], 0

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 
 import torch
 from einops import rearrange
@@ -31,7 +30,7 @@ from ...nn.unet import UNet
 from ...nn.vae import VAE
 from ..runtime.autoencoder import pictures
 from ..runtime.networks import Placing
-from ..runtime.stream import Attempt, Stepped, refuse_non_finite
+from ..runtime.stream import Attempt, Stepped, counted, refuse_non_finite
 from .model import AUDIO, LATENTS, PICTURE, SCHEDULE
 from .networks import Seen
 
@@ -76,7 +75,7 @@ class Drawer:
         plan = self._plan
         windows = in_order(n_frames, plan.context, plan.overlap)
         heard: dict[range, Tensor] = {}
-        told = _counted(stepped, len(windows) * plan.steps)
+        told = counted(stepped, len(windows) * plan.steps)
         stream = Streamed(
             windows,
             lambda window: self._predict(heard.pop(window), told),
@@ -102,7 +101,7 @@ class Drawer:
         def windows(step: int) -> list[list[int]]:
             return overlapping(n_frames, plan.context, plan.overlap, TURN * step)
 
-        told = _counted(stepped, len(windows(0)) * plan.steps)
+        told = counted(stepped, len(windows(0)) * plan.steps)
 
         def within(frames: Sequence[int]) -> Predict:
             return self._predict(heard[torch.tensor(frames, device=heard.device)], told)
@@ -125,7 +124,7 @@ class Drawer:
 
         def guided(low_memory: bool) -> Guided:
             tokens = heard.to(self._place.device, self._place.dtype)
-            told = Cond(
+            said = Cond(
                 added=self._place_of_face.expand(len(tokens), -1, -1, -1),
                 context={
                     PICTURE: Context(projected=self._picture),
@@ -133,7 +132,7 @@ class Drawer:
                 },
             )
             scale = self._plan.guidance
-            return Guided(self.unet, guided_by_all(told, scale, in_turn=low_memory))
+            return Guided(self.unet, guided_by_all(said, scale, in_turn=low_memory))
 
         def predict(latents: Tensor, step: Step, index: int) -> Tensor:
             def planned(low_memory: bool) -> Tensor:
@@ -151,9 +150,3 @@ class Drawer:
 
     def _limited(self, noise: Tensor) -> Tensor:
         return noise.clamp(-MOST, MOST).to(self._place.device)
-
-
-def _counted(stepped: Stepped, total: int) -> Callable[[], None]:
-    """Tells the share that is done, each time that one of so many pieces is."""
-    done = count(1)
-    return lambda: stepped(next(done) / total)

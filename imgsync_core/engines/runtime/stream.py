@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -209,6 +210,12 @@ class Attempt:
         ways = [*([] if self.low_memory else [plan]), *self._advice]
         ways += ["closing other programs that use the device", "or the CPU"]
         return f"There is not enough memory for a window of frames. Try {', '.join(ways)}."
+
+
+def counted(stepped: Stepped, total: int) -> Callable[[], None]:
+    """Tells the share that is done, each time that one of so many pieces is."""
+    done = count(1)
+    return lambda: stepped(next(done) / total)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
