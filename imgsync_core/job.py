@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .animation import Animation
+from .animation import Animation, Stage, animated
 from .errors import InputError, TimeError
 from .machine import Machine
 from .media.encoding import Encoding, preset_for
