@@ -264,7 +264,7 @@ def test_an_open_smile_keeps_its_own_teeth(renderer, picture):
 
 
 def test_wrong_shapes_are_named(renderer, picture):
-    with pytest.raises(ValueError, match=r"\(t, 12\)"):
+    with pytest.raises(ValueError, match=r"\(t, 16\)"):
         renderer.render(np.zeros((3, 5)))
     with pytest.raises(ValueError, match="uint8"):
         Renderer(picture.astype(np.float32), demo_face(SIDE))

@@ -55,7 +55,7 @@ class Performance:
         self._poses: np.ndarray | None = None
 
     def poses(self) -> np.ndarray:
-        """float32 (n_frames, 12)."""
+        """float32 (n_frames, 16)."""
         if self._poses is None:
             time = self._timeline
             self._poses = perform(whole(self._sound), time.fps, time.n_frames, self._seed)

@@ -17,7 +17,7 @@ KINDS = 8  # fields below
 
 
 def coefficients(poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 8) of the fields, of poses (t, 12)."""
+    """The weights (t, 8) of the fields, of poses (t, 16)."""
     angles = np.deg2rad(poses[:, 7:10].astype(np.float64))
     turns = np.stack([np.sin(angles), 1 - np.cos(angles)], axis=2).reshape(-1, 6)
     return np.concatenate([turns, poses[:, 10:12]], axis=1)

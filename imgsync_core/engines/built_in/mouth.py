@@ -57,7 +57,7 @@ class Mouth:
 
 
 def coefficients(poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 6) of the fields, of poses (t, 12)."""
+    """The weights (t, 6) of the fields, of poses (t, 16)."""
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
     gape = GAPE * opened * (1 - close) * (1 - 0.6 * tuck)
     both = np.maximum(1.0, spread + rounded)

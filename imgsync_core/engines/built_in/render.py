@@ -88,7 +88,7 @@ class Renderer:
         return np.zeros(self.picture.shape[:2], bool) if self.box.empty else self.moving
 
     def render(self, poses: np.ndarray) -> np.ndarray:
-        """Frames uint8 (t, h, w, 3) of poses (t, 12), whose columns are `COLUMNS`."""
+        """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`."""
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
         weights = torch.from_numpy(
