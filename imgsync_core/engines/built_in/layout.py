@@ -92,15 +92,13 @@ class Layout:
 
     def eye_boxes(self) -> list[Box]:
         """All pixels that the lids can cover."""
-        face = self.face
-        return [place(self.head.size, at, face.eye_size, self.roll)[1] for at in face.eyes]
+        face, size = self.face, self.head.size
+        return [place(size, at, face.iod, self.roll)[1] for at in face.eyes]
 
     def eyes(self, picture: np.ndarray) -> list[Eye]:
-        """Those eyes that can blink; none, unless both can or the other is out of the picture."""
-        half = (float(self.face.eye_size[0]), float(self.face.eye_size[1]))
-        both = [eye(picture, at, half, self.roll, self.tone.skin) for at in self.face.eyes]
-        seen = [one for one in both if one is not None]
-        return seen if all(one.blinks for one in seen) else []
+        """Those eyes that are open and can be drawn, each judged by itself."""
+        found = [eye(picture, at, self.face.iod, self.roll) for at in self.face.eyes]
+        return [one for one in found if one is not None and one.blinks]
 
 
 def rim(height: int, width: int, share: float = 0.12) -> np.ndarray:

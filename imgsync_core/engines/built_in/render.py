@@ -103,39 +103,38 @@ class Renderer:
 
     def _draw(self, frame: Tensor, pose: np.ndarray, weight: Tensor) -> None:
         """Write the pose's pixels into a frame (h, w, 3) that holds the picture."""
-        blink = float(pose[5]) if pose[5] > 0 and self.eyes else 0.0
-        if blink <= 0.0 and not weight.any():
+        blink, gaze_x, gaze_y, squint = (float(pose[i]) for i in (5, 12, 13, 14))
+        looks = bool(blink or gaze_x or gaze_y or squint) and bool(self.eyes)
+        if not looks and not weight.any() and not pose[15]:
             return
         weight = weight.to(self.device)
         source = self.warp.full(self.warp.invert(self.warp.forward(weight), STEPS))
-        pixels = self.warp.sample(self.crop, source)[0]
-        if pose[:5].any():
-            self.lips.draw(pixels, weight)
-        if blink > 0.0:
+        if looks:
             for eye in self.eyes:
-                self._blink(eye, pixels, source[0], blink)
+                self._set(eye, eye.draw(blink, squint, (gaze_x, gaze_y)))
+        pixels = self.warp.sample(self.crop, source)[0]
+        if looks:
+            for eye in self.eyes:
+                self._set(eye, eye.still)
+        if pose[:5].any() or pose[15]:
+            self.lips.draw(pixels, weight)
         box = self.box
         whole = pixels.to(torch.uint8).cpu()
         target = frame[box.top : box.bottom, box.left : box.right]
         for channel in range(3):
             target[..., channel] = whole[channel]
 
-    def _blink(self, eye: eyes.Eye, pixels: Tensor, source: Tensor, blink: float) -> None:
-        """Close one eye on the box's pixels (3, h, w), where it is now."""
-        spot = self._now(eye.box, source, eye.axes.origin)
-        if spot.empty:
-            return
-        rows, columns = slice(spot.top, spot.bottom), slice(spot.left, spot.right)
-        x, y = self.warp.pixels(source[:, rows, columns])
-        pixels[:, rows, columns] = eye.draw(pixels[:, rows, columns], x, y, blink)
-
-    def _now(self, part: Box, source: Tensor, at: tuple[float, float]) -> Box:
-        """Where a part of the picture is drawn in this frame, within the head's box."""
-        h, w = source.shape[-2:]
-        column = min(max(round(at[0]) - self.box.left, 0), w - 1)
-        row = min(max(round(at[1]) - self.box.top, 0), h - 1)
-        x, y = self.warp.pixels(source[:, row, column, None, None])
-        dx = column - round(float(x)) + self.box.left  # from where it was to where it is
-        dy = row - round(float(y)) + self.box.top
-        left, top = part.left + dx - self.box.left, part.top + dy - self.box.top
-        return Box(left, top, left + part.width, top + part.height).clip(w, h)
+    def _set(self, eye: eyes.Eye, drawn: Tensor) -> None:
+        """Put an eye's pixels (3, h, w) into the picture that the head is drawn from."""
+        held, box = eye.box.clip_to(self.box), self.box
+        own = drawn[
+            :,
+            held.top - eye.box.top : held.bottom - eye.box.top,
+            held.left - eye.box.left : held.right - eye.box.left,
+        ]
+        self.crop[
+            0,
+            :,
+            held.top - box.top : held.bottom - box.top,
+            held.left - box.left : held.right - box.left,
+        ] = own
