@@ -238,7 +238,7 @@ def test_a_face_at_the_border(picture, margin):
 def test_a_tiny_face_and_odd_numbers():
     small = demo_picture(24)
     still = Renderer(small, demo_face(24))
-    wild = np.array([[np.nan, np.inf, -np.inf, 9, -9, 3, -7, 1e9, -1e9, 400, 5, -5]])
+    wild = np.array([[np.nan, np.inf, -np.inf, 9, -9, 3, -7, 1e9, -1e9, 400, 5, -5, 99, -1e9, 7, 8]])
     assert still.render(wild).shape == (1, 24, 24, 3)
 
 

@@ -217,21 +217,22 @@ def _grown(patch: Patch, off: np.ndarray, shape: Aperture) -> Aperture:
             v = bottom + 0.08 if part > 0 else top - 0.08
         return patch.at(off, *np.broadcast_arrays(u, v))
 
-    core = np.percentile(seen(0.0, 0.3).reshape(-1, 3), 30, axis=0)
-    inner = np.median(seen(0.0, 0.3).reshape(-1, 3), axis=0)
-    dark, coloured = min(float(core[0]), -0.4), float(np.hypot(*inner[1:])) > 0.3
+    inner = seen(0.0, 0.3).reshape(-1, 3)
+    dark = 0.6 * min(float(np.percentile(inner[:, 0], 30)), -0.4)
+    usual = np.median(inner, axis=0)
+    coloured = float(np.hypot(*usual[1:])) > 0.3
 
-    def iris(part: float) -> float:
-        pixels = seen(part, 0.3)
-        same = pixels[..., 0] < 0.6 * dark
-        if coloured:
-            same |= np.hypot(*np.moveaxis(pixels[..., 1:] - inner[1:], -1, 0)) < 0.4
-        return float(same.mean())
+    def iris() -> float:
+        pixels = seen(-1.0, 0.3).reshape(-1, 3)
+        if coloured:  # black above a coloured iris is a painted lid
+            apart = (pixels - usual) / [0.6, 0.3, 0.3]
+            return float(((apart**2).sum(1) < 1).mean())
+        return float((pixels[:, 0] < dark).mean())
 
-    for _ in range(9):
-        if iris(-1.0) >= 0.5:
+    for _ in range(8):
+        if iris() >= 0.6:
             shape = replace(shape, up=shape.up + 0.05)
-        if iris(1.0) >= 0.5:
+        if (unlike(seen(1.0, 0.5)) > 0.6).mean() >= 0.75:
             shape = replace(shape, down=shape.down + 0.05)
     return shape
 

@@ -52,6 +52,7 @@ class Eye:
         t = shape.along(u)
         off = skin.off(crop, u, v)
         front = _front(unlike(off), off[..., 0], v, top, bottom, t)
+        soft = max(0.05, 1.0 / self.axes.unit)
         eye = _window(v, top, bottom, t, 0.02, 0.02, 1.0)
         rims = _window(v, top, bottom, t, 0.10, 0.06, 1.02)
         thin = _thin(off[..., 0], eye > 0.5, self.axes.unit)
@@ -59,7 +60,7 @@ class Eye:
         matter = np.maximum(rims, lashes * (1.0 - front))
         # what lies in front must not be drawn along, so behind it skin is filled in as well
         hidden = np.maximum(matter, front)
-        known = (1.0 - hidden) * (1.0 - 0.97 * ramp(thin, 0.05, 0.2)) + 1e-6
+        known = (1.0 - hidden) * (1.0 - 0.92 * ramp(thin, 0.05, 0.2)) + 1e-6
         bare = _membrane(crop, known, self.axes.unit)
         plate = crop + hidden[..., None] * (bare - crop)
         low = crop + (hidden * ramp(v, bottom + 0.22, bottom + 0.06))[..., None] * (bare - crop)
@@ -73,7 +74,9 @@ class Eye:
         self.u, self.v, self.t, self.top, self.bottom = map(_put, (u, v, t, top, bottom))
         self.free = _put((1.0 - front) * ramp(np.abs(t), 1.24, 1.04))
         self.inside = _put(eye)
-        self.soft = max(0.05, 1.0 / self.axes.unit)
+        within = ramp(np.minimum(v - top, bottom - v), 0.0, 2 * soft) * eye
+        self.within = _put(within)
+        self.soft = soft
         self.turn = (math.cos(self.axes.roll), math.sin(self.axes.roll))
 
     def to(self, device: torch.device) -> Eye:
@@ -123,12 +126,12 @@ class Eye:
             return still
         across, down = (BALL * math.sin(math.radians(angle)) for angle in gaze)
         reach = self.aperture.half
-        across *= (1.0 - (self.t.abs().clip(0.3, 1.0) - 0.3) / 0.7) ** 1.2
+        across = across * (1.0 - (self.t.abs().clip(0.3, 1.0) - 0.3) / 0.7) ** 1.2
         v = self.v - down
-        slack = 0.06 * (self.bottom - self.top)
+        slack = min(0.06, abs(down) + float(across.abs().max())) * (self.bottom - self.top)
         v = torch.maximum(torch.minimum(v, self.bottom - slack), self.top + slack)
         turned = self._take(self.layers[:, 6:], v - self.v, -across.clip(-0.8 * reach, 0.8 * reach))
-        return torch.lerp(still, turned, self.inside)
+        return torch.lerp(still, turned, self.within)
 
     def _lash(self, edge: Tensor, upper: float) -> Tensor:
         """How the lashes darken what is below them, 0..1 (h, w)."""
