@@ -92,7 +92,9 @@ class Renderer:
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
         weights = torch.from_numpy(
-            np.concatenate([mouth.coefficients(track), head.coefficients(track)], axis=1)
+            np.concatenate(
+                [mouth.coefficients(self.layout.mouth, track), head.coefficients(track)], axis=1
+            )
         ).float()
         with torch.inference_mode():
             for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
@@ -117,7 +119,7 @@ class Renderer:
             for eye in self.eyes:
                 self._set(eye, eye.still)
         if pose[:5].any() or pose[15]:
-            self.lips.draw(pixels, weight)
+            self.lips.draw(pixels, weight, float(pose[15]))
         box = self.box
         whole = pixels.to(torch.uint8).cpu()
         target = frame[box.top : box.bottom, box.left : box.right]
