@@ -191,7 +191,9 @@ def fit(patch: Patch, skin: Skin) -> Aperture:
     rng = np.random.default_rng(1)
 
     def near(places: np.ndarray, each: int, size: float) -> np.ndarray:
-        moved = np.repeat(places, each, 0) + size * SPREAD * rng.normal(size=(len(places) * each, 6))
+        moved = np.repeat(places, each, 0) + size * SPREAD * rng.normal(
+            size=(len(places) * each, 6)
+        )
         return np.clip(np.concatenate([places, moved]), LOW, HIGHEST)
 
     found = near(START[None], 500, 1.3)

@@ -95,7 +95,9 @@ class Eye:
         """The box's pixels (3, h, w) with the lids so far closed and the eye turned by degrees."""
         top, bottom, v = self.top, self.bottom, self.v
         shut = top + SHUT * (bottom - top)
-        follow = FOLLOW * math.sin(math.radians(max(gaze[1], 0.0)))  # the lid goes down with the eye
+        follow = FOLLOW * math.sin(
+            math.radians(max(gaze[1], 0.0))
+        )  # the lid goes down with the eye
         upper = 1.0 - (1.0 - blink) * (1.0 - 0.10 * squint) * (1.0 - follow)
         lower = _ease((blink - 0.2) / 0.8)
         edge = torch.lerp(top, shut, upper)
@@ -108,7 +110,9 @@ class Eye:
         above = top - REACH * (1 - part) ** power
         below = v + (bottom - rim) * (1 - (v - rim) / 0.5).clip(0, 1) ** 2
         over = v < edge
-        source = torch.where(over, torch.where(v > top - REACH, above, v), torch.where(v > rim, below, v))
+        source = torch.where(
+            over, torch.where(v > top - REACH, above, v), torch.where(v > rim, below, v)
+        )
         seen = self._take(self.layers[:, :6], source - v)
         start, begin = _ease(upper / 0.15), _ease(max(lower, squint) / 0.15)
         cast = torch.exp(-((v - edge).clip(min=0) / 0.2)) * self.inside
@@ -156,7 +160,9 @@ def _put(values: np.ndarray) -> Tensor:
 
 def _window(v, top, bottom, t, above: float, below: float, side: float) -> np.ndarray:
     """1 on the eye and so far around it, softly 0 beyond, (h, w)."""
-    inside = ramp(v, top - above - 0.08, top - above) * ramp(v, bottom + below + 0.08, bottom + below)
+    inside = ramp(v, top - above - 0.08, top - above) * ramp(
+        v, bottom + below + 0.08, bottom + below
+    )
     return inside * ramp(np.abs(t), side + 0.12, side)
 
 

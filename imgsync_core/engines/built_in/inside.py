@@ -86,7 +86,9 @@ class Inside:
         side = 0.42 + 0.44 * _ramp(gap, 0.05, 0.16)
         seen = _ramp(gap, *SLIT) * ((side - t.abs()) / 0.24).clip(0, 1) * teeth[3]
         lamp = 1.0 if flat else 0.30 + 0.70 * _ramp(over, 0.0, 0.05)
-        warm = 1.0 if flat else torch.stack([lamp**0.75, lamp, lamp**1.15])  # lips tint what is near
+        warm = (
+            1.0 if flat else torch.stack([lamp**0.75, lamp, lamp**1.15])
+        )  # lips tint what is near
         shown = teeth[:3] / teeth[3].clip(min=1e-3) * warm
         hollow = torch.lerp(hollow, shown, seen)
         if flat:

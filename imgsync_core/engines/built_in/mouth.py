@@ -142,7 +142,9 @@ def _round(mouth: Mouth, u: np.ndarray, v: np.ndarray, below: np.ndarray) -> np.
 def _relax(mouth: Mouth, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A smile gone: raised corners come down, and a wide open one is narrowed (2, h, w)."""
     side = (u - mouth.middle) / mouth.half
-    raised = float(np.clip(mouth.line(np.array(mouth.middle)) - np.mean(mouth.bend[[0, -1]]), 0, 0.3))
+    raised = float(
+        np.clip(mouth.line(np.array(mouth.middle)) - np.mean(mouth.bend[[0, -1]]), 0, 0.3)
+    )
     down = raised * np.clip(np.abs(side), 0.0, 1.0) ** 2
     wide = np.clip(0.12 * raised / 0.08 + 0.5 * mouth.inner, 0.0, 0.14)
     narrow = -wide * mouth.half * np.sin(np.clip(side, -1.57, 1.57))

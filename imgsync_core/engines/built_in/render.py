@@ -25,7 +25,7 @@ from .warping import Warp
 __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 100  # cells along the longer side of the coarse grid
-STEPS = 4  # of the fixed-point search
+STEPS = 6  # of the fixed-point search
 
 
 class Renderer:
