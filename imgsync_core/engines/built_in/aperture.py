@@ -1,4 +1,4 @@
-"""Where an eye is open: the two arcs of its lids, fitted to the picture, and what is skin around it.
+"""Where an eye is open: the two arcs of its lids, fitted to the picture, and the skin around it.
 
 Everything is looked at in a patch of a fixed number of pixels to half an eye, so the same picture
 at another size gives the same answer. The skin around the eye is a smooth surface of light and
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...face.pixels import shrunk
-from .axes import Axes, Box, around, bilinear, luminance
+from .axes import Axes, around, bilinear, luminance
 
 PX = 20  # pixels of the patch to half an eye
 WIDE, HIGH, DEEP = 2.2, 1.7, 1.6  # half width of the patch, and how far it reaches up and down
@@ -179,8 +179,8 @@ def _signs(patch: Patch, off: np.ndarray, apart: np.ndarray, c: np.ndarray) -> n
 
 
 WEIGHTS = np.array(  # in the order of `_signs`; the bounds of size are held loosely, for drawings
-    [2.38, 0.38, -1.5, 0.21, -0.55, -1.43, 0.51, 0.84, 2.17, 1.58, 0.33, -0.09]
-    + [-3.8, -13.0, -9.0, -7.0, -8.0, 0.0, -1.2]
+    [2.38, 0.38, -1.5, 0.21, -0.55, -1.43, 0.51, 0.84, 2.17, 1.58]
+    + [0.33, -0.09, -3.8, -13.0, -9.0, -7.0, -8.0, 0.0, -1.2]
 )
 
 
@@ -208,7 +208,7 @@ def fit(patch: Patch, skin: Skin) -> Aperture:
 
 
 def _grown(patch: Patch, off: np.ndarray, shape: Aperture) -> Aperture:
-    """The arcs moved out over what is as dark or as coloured as the iris: large eyes of drawings."""
+    """The arcs moved out over what is like the iris: large eyes of drawings."""
 
     def seen(part: float, across: float) -> np.ndarray:
         u = shape.cu + shape.half * np.linspace(-across, across, 13)

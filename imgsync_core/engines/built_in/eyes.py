@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...face.geometry import EYE_HALF as HALF
-from .aperture import PX, Aperture, Patch, Skin, fit, openness, unlike
-from .axes import Axes, Box, around, bilinear, luminance, ramp
+from .aperture import PX, Patch, Skin, fit, openness, unlike
+from .axes import Axes, Box, around, luminance, ramp
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
 SHUT = 0.74  # where the lids meet, from the upper (0) to the lower one (1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .axes import Axes, Box, around, ramp
 
-REACH = {"side": 2.2, "up": 2.2, "down": 2.6}  # where the motion ends, in radii of the face oval
+REACH = {"side": 2.2, "up": 2.1, "down": 1.98}  # where the motion ends, in radii of the face oval
 START = {"side": 1.05, "up": 1.15, "down": 1.0}  # where it begins to fade
 # Heights of the surface over the axis through the ears, in inter-ocular distances. A turn is read
 # from how unevenly the two halves of a face narrow, so the surface that yaws is round from ear to

@@ -13,7 +13,6 @@ from .axes import Axes, Box, around, bilinear, luminance, ramp
 from .eyes import Eye, eye, place
 from .tone import Tone, tone
 
-
 FINE = 60  # pixels between the eyes at which a drawing is told from a photograph
 
 
@@ -45,7 +44,8 @@ class Layout:
     def _drawn(self, picture: np.ndarray) -> bool:
         """Whether the face is a drawing: in good part of flat colours, with sharp edges."""
         x, y, a, b, _ = self.face.oval
-        top, bottom, left, right = (int(max(n, 0)) for n in (y - 0.7 * b, y + 0.9 * b, x - 0.8 * a, x + 0.8 * a))  # fmt: skip
+        top, bottom = (max(int(y + part * b), 0) for part in (-0.7, 0.9))
+        left, right = (max(int(x + part * a), 0) for part in (-0.8, 0.8))
         part = luminance(picture[top:bottom, left:right].astype(np.float32))
         scale = min(1.0, FINE / self.unit)
         light = shrunk(part, *(round(n * scale) for n in part.shape))

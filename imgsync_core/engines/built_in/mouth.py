@@ -16,6 +16,7 @@ CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.28  # part of the width lost at round = 1
 WIDEN = 0.17  # gained at spread = 1
 SINK = 0.35  # of an open mouth's gap is closed by the upper lip
+LICK = 0.03  # between the lips while the tongue's tip is up
 RELAX = 0.7  # of a smile that goes while its mouth speaks
 KINDS = 8  # fields: gape, spread, round, close, tuck, brow, shut, relax
 
@@ -61,12 +62,16 @@ class Mouth:
 def coefficients(mouth: Mouth, poses: np.ndarray) -> np.ndarray:
     """The weights (t, 8) of the fields, of poses (t, 16)."""
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    gape = GAPE * opened * (1 - close) * (1 - 0.6 * tuck)
+    wanted = GAPE * opened * (1 - 0.6 * tuck)
+    wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
     # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
     speaks = ramp(opened + spread + rounded + close + tuck, 0.0, 0.3)
-    gape = gape - np.clip(gape - 0.4 * GAPE, 0, None) * (0.3 if mouth.smiling else 0.0)
-    columns = [gape, spread / both, rounded / both, close, tuck, brow, speaks, RELAX * speaks]
+    shown = mouth.inner if mouth.smiling else 0.0
+    gape = np.clip(wanted - shown, 0.0, None) * (speaks if shown else 1.0)
+    shut = speaks * np.clip(1.0 - wanted / max(shown, 1e-6), 0.0, 1.0) if shown else 0.0 * wanted
+    relax = RELAX * speaks * (1 - spread / both)
+    columns = [gape, spread / both, rounded / both, close, tuck, brow, shut, relax]
     return np.stack(columns, axis=1)
 
 
@@ -152,9 +157,9 @@ def _relax(mouth: Mouth, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _shut(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None:
-    """Fill in shut (6): the gap of an open mouth closes, its lower lip coming up over the teeth.
+    """Fill in shut (6): the gap of an open mouth closes.
 
-    The upper lip comes down by a third; the teeth behind it are covered, not pushed.
+    The lower lip comes up over the teeth, and the upper one down to meet it by a third.
     """
     if not mouth.smiling:
         return
@@ -162,8 +167,9 @@ def _shut(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None:
     thick = max(mouth.bottom, 0.06)
     depth = max(mouth.chin[1], 2.2 * mouth.bottom, 0.25)
     lower[6, 1] = -gap * (1 - SINK) * (1.0 - ramp(below / depth, 0.2, 1.5))
-    edge = below + mouth.inner * mouth.arch(u, 2.0, 0.8)  # below the upper lip's inner edge
-    upper[6, 1] = gap * SINK * ramp(edge, -1.6 * thick - 0.12, -0.02)
+    edge = below + gap  # below the upper lip's inner edge
+    over = ramp(edge, -1.6 * thick - 0.12, -0.02)
+    upper[6, 1] = gap * SINK * over * (1.0 - 0.7 * ramp(edge / np.maximum(gap, 1e-3), 0.0, 1.0))
 
 
 def _press(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None:

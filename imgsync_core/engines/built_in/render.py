@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from ...face.geometry import Face
 from . import eyes, head, mouth
-from .axes import Box
 from .layout import Layout
 from .lips import Lips
 from .pose import COLUMNS, LIMITS, Pose, Strength, bounded
