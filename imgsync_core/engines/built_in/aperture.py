@@ -178,10 +178,10 @@ def _signs(patch: Patch, off: np.ndarray, apart: np.ndarray, c: np.ndarray) -> n
     )
 
 
-WEIGHTS = np.array(  # in the order of `_signs`; the bounds of size are held loosely, for drawings
-    [2.38, 0.38, -1.5, 0.21, -0.55, -1.43, 0.51, 0.84, 2.17, 1.58]
-    + [0.33, -0.09, -3.8, -13.0, -9.0, -7.0, -8.0, 0.0, -1.2]
-)
+# In the order of `_signs`; the bounds of size are held loosely, for drawings.
+EVIDENCE = (2.38, 0.38, -1.5, 0.21, -0.55, -1.43, 0.51, 0.84, 2.17, 1.58, 0.33, -0.09)
+USUAL = (-3.8, -13.0, -9.0, -7.0, -8.0, 0.0, -1.2)
+WEIGHTS = np.array([*EVIDENCE, *USUAL])
 
 
 def fit(patch: Patch, skin: Skin) -> Aperture:

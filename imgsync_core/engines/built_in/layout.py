@@ -74,6 +74,8 @@ class Layout:
             return bilinear(picture, x, y)
 
         bend = mouth.lip_line(seen, self.axes, left, right, inner > 0.03)
+        if inner > 0.03:
+            bend = bend + 0.008 + 0.6 / self.unit  # lest a fringe of teeth rides on it
         top = min(at(face.lip_top)[1], -0.03)
         bottom = max(at(face.lip_bottom)[1], 0.05)
         return mouth.Mouth(left, right, bend, top, bottom, inner, at(face.chin), jaw)
