@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
 
 from ...audio.mouth_curves import whole
+from ...face.geometry import Face
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
 from ...timeline import Timeline
 from ..base import Engine, EngineSpec, Memory
+from .following import Dub, Quiet, quietest
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
+
+QUIET = 12  # seconds of a clip in which its quietest mouth is sought
 
 
 class BuiltInEngine(Engine):
@@ -110,10 +114,14 @@ class _Speaking(_Animated):
 class _Following(_Animated):
     """A clip whose face is followed from frame to frame and speaks over what it does."""
 
+    _dub: Dub | None = None
+
     def read(self, start: int, stop: int) -> np.ndarray:
         pictures = self.source.read(start, min(stop, self.n_frames))
+        if self._strength.mouth == 0:
+            return pictures
         poses = self.poses.poses()[start : start + len(pictures)].copy()
-        poses[:, 5:] = 0  # the clip has its own lids and head
+        poses[:, 5:15] = 0  # the clip has its own lids and head
         frames = [
             self._spoken(picture[..., :3], start + i, pose)
             for i, (picture, pose) in enumerate(zip(pictures, poses, strict=True))
@@ -122,6 +130,14 @@ class _Following(_Animated):
 
     def _spoken(self, picture: np.ndarray, index: int, pose: np.ndarray) -> np.ndarray:
         face = self._faces.at(index)
-        if face is None or not pose.any():
+        if face is None:
             return picture
-        return Renderer(picture, face, strength=self._strength).render(pose[None])[0]
+        if self._dub is None:
+            quiet = quietest(self._begun()) or Quiet(picture, face, 0.0)
+            self._dub = Dub(quiet, self._strength)
+        return self._dub.draw(picture, face, pose)
+
+    def _begun(self) -> Iterator[tuple[np.ndarray, Face | None]]:
+        """The clip's first seconds, with the face in each frame."""
+        for index in range(0, min(self.n_frames, round(QUIET * self.fps)), 2):
+            yield self.source.read(index, index + 1)[0, ..., :3], self._faces.at(index)

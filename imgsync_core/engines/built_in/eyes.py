@@ -18,6 +18,7 @@ from torch.nn import functional
 from ...face.geometry import EYE_HALF as HALF
 from .aperture import PX, Patch, Skin, fit, openness, unlike
 from .axes import Axes, Box, around, luminance, ramp
+from .membrane import membrane
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
 SHUT = 0.74  # where the lids meet, from the upper (0) to the lower one (1)
@@ -61,7 +62,7 @@ class Eye:
         # what lies in front must not be drawn along, so behind it skin is filled in as well
         hidden = np.maximum(matter, front)
         known = (1.0 - hidden) * (1.0 - 0.92 * ramp(thin, 0.05, 0.2)) + 1e-6
-        bare = _membrane(crop, known, self.axes.unit)
+        bare = membrane(crop, known, max(1.0, self.axes.unit / PX))
         plate = crop + hidden[..., None] * (bare - crop)
         low = crop + (hidden * ramp(v, bottom + 0.22, bottom + 0.06))[..., None] * (bare - crop)
         dark = np.clip((luminance(crop) + 6.0) / (luminance(plate) + 6.0), 0.12, 1.0)
@@ -206,32 +207,6 @@ def _spread(values: np.ndarray, px: int) -> np.ndarray:
     grid = torch.from_numpy(values)[None, None]
     wide = functional.max_pool2d(grid, size, 1, size // 2)
     return functional.avg_pool2d(wide, size, 1, size // 2, count_include_pad=False)[0, 0].numpy()
-
-
-def _membrane(pixels: np.ndarray, known: np.ndarray, unit: float) -> np.ndarray:
-    """Pixels (h, w, 3) where known (h, w) is 1; between them what a stretched skin would show."""
-    h, w = known.shape
-    scale = max(1.0, unit / PX)
-    size = (max(4, round(h / scale)), max(4, round(w / scale)))
-    stack = np.concatenate([pixels * known[..., None], known[..., None]], axis=2)
-    small = functional.interpolate(_put(stack.transpose(2, 0, 1))[None].double(), size, mode="area")
-    levels = [small]
-    while min(levels[-1].shape[-2:]) > 2:
-        levels.append(functional.avg_pool2d(levels[-1], 3, 2, 1, count_include_pad=False))
-    filled = levels[-1][:, :3] / levels[-1][:, 3:]
-    for level in levels[-2::-1]:
-        filled = functional.interpolate(filled, level.shape[-2:], mode="bilinear")
-        own = (2.0 * level[:, 3:]).clip(0, 1)
-        target = level[:, :3] / level[:, 3:]
-        for _ in range(12):
-            filled = own * target + (1 - own) * _mean(filled)
-    filled = functional.interpolate(filled, (h, w), mode="bicubic", align_corners=False)
-    return filled[0].permute(1, 2, 0).numpy()
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Of each pixel's surroundings, 3 by 3."""
-    return functional.avg_pool2d(values, 3, 1, 1, count_include_pad=False)
 
 
 def _ease(t: float) -> float:

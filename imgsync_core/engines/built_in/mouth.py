@@ -59,14 +59,18 @@ class Mouth:
         return np.clip(1.0 - t**power, 0.0, 1.0) ** root
 
 
-def coefficients(mouth: Mouth, poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 8) of the fields, of poses (t, 16)."""
+def coefficients(mouth: Mouth, poses: np.ndarray, rests: bool = False) -> np.ndarray:
+    """The weights (t, 8) of the fields, of poses (t, 16).
+
+    rests: a pose of zeros is a closed mouth, whatever the picture shows.
+    """
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
     wanted = GAPE * opened * (1 - 0.6 * tuck)
     wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
     # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
     speaks = ramp(opened + spread + rounded + close + tuck, 0.0, 0.3)
+    speaks = np.ones_like(speaks) if rests else speaks
     shown = mouth.inner if mouth.smiling else 0.0
     gape = np.clip(wanted - shown, 0.0, None) * (speaks if shown else 1.0)
     shut = speaks * np.clip(1.0 - wanted / max(shown, 1e-6), 0.0, 1.0) if shown else 0.0 * wanted

@@ -31,13 +31,23 @@ class Renderer:
     """One picture with one face; everything that does not change with the pose is made here."""
 
     def __init__(
-        self, rgb: np.ndarray, face: Face, *, strength: Strength | None = None, device="cpu"
+        self,
+        rgb: np.ndarray,
+        face: Face,
+        *,
+        strength: Strength | None = None,
+        rests: bool = False,
+        device="cpu",
     ):
-        """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends."""
+        """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends.
+
+        rests: a pose of zeros closes a mouth that the picture shows open.
+        """
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise ValueError(f"the picture must be uint8 (h, w, 3), not {rgb.dtype} {rgb.shape}")
         self.picture = np.array(rgb, order="C")
         self.strength = strength or Strength()
+        self.rests = rests
         self.device = torch.device(device)
         self.layout = Layout(self.picture, face)
         self.box = self.layout.head.box()
@@ -92,13 +102,13 @@ class Renderer:
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
         weights = torch.from_numpy(
             np.concatenate(
-                [mouth.coefficients(self.layout.mouth, track), head.coefficients(track)], axis=1
+                [mouth.coefficients(self.layout.mouth, track, self.rests), head.coefficients(track)], axis=1
             )
         ).float()
         with torch.inference_mode():
             for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
                 frame.copy_(self.still)
-                if pose.any() and not self.box.empty:
+                if (pose.any() or self.rests) and not self.box.empty:
                     self._draw(frame, pose, weight)
         return frames
 
@@ -117,7 +127,7 @@ class Renderer:
         if looks:
             for eye in self.eyes:
                 self._set(eye, eye.still)
-        if pose[:5].any() or pose[15]:
+        if pose[:5].any() or pose[15] or self.rests:
             self.lips.draw(pixels, weight, float(pose[15]))
         box = self.box
         whole = pixels.to(torch.uint8).cpu()
