@@ -14,7 +14,7 @@ from ...media.frames import FrameSource, OnStep
 from ...media.sound import Sound
 from ...timeline import Timeline
 from ..base import Engine, EngineSpec, Memory
-from .following import Dub, Quiet, quietest
+from .following import Dub, quietest
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
@@ -133,11 +133,12 @@ class _Following(_Animated):
         if face is None:
             return picture
         if self._dub is None:
-            quiet = quietest(self._begun()) or Quiet(picture, face, 0.0)
-            self._dub = Dub(quiet, self._strength)
+            found = quietest(self._begun())
+            at, shut = found if found is not None else (index, face)
+            self._dub = Dub(self.source.read(at, at + 1)[0, ..., :3], shut, self._strength)
         return self._dub.draw(picture, face, pose)
 
-    def _begun(self) -> Iterator[tuple[np.ndarray, Face | None]]:
-        """The clip's first seconds, with the face in each frame."""
+    def _begun(self) -> Iterator[tuple[int, np.ndarray, Face | None]]:
+        """The clip's first seconds: number, picture and face of every second frame."""
         for index in range(0, min(self.n_frames, round(QUIET * self.fps)), 2):
-            yield self.source.read(index, index + 1)[0, ..., :3], self._faces.at(index)
+            yield index, self.source.read(index, index + 1)[0, ..., :3], self._faces.at(index)

@@ -102,7 +102,11 @@ class Renderer:
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
         weights = torch.from_numpy(
             np.concatenate(
-                [mouth.coefficients(self.layout.mouth, track, self.rests), head.coefficients(track)], axis=1
+                [
+                    mouth.coefficients(self.layout.mouth, track, self.rests),
+                    head.coefficients(track),
+                ],
+                axis=1,
             )
         ).float()
         with torch.inference_mode():
