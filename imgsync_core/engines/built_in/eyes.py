@@ -21,7 +21,7 @@ from .axes import Axes, Box, around, luminance, ramp
 from .membrane import membrane
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
-SHUT = 0.74  # where the lids meet, from the upper (0) to the lower one (1)
+SHUT = 0.88  # where the lids meet, from the upper (0) to the lower one (1)
 REACH = 0.75  # the skin drawn down begins so far above the upper lid
 LASHES = (0.34, 0.16)  # how far lashes reach above the upper lid and below the lower one
 OBSTACLE = 0.55  # so unlike skin is what lies in front of the eye
@@ -36,6 +36,7 @@ class Eye:
     def __init__(self, picture: np.ndarray, axes: Axes, box: Box):
         """`picture` is uint8 (h, w, 3); the unit of `axes` is half an average eye."""
         self.axes, self.box = axes, box
+        self._last: tuple[tuple[float, ...], Tensor] | None = None
         patch = Patch.of(picture, axes)
         skin = Skin.around(patch.pixels, patch.u, patch.v)
         self.aperture = fit(patch, skin).wider(0.05)
@@ -91,6 +92,13 @@ class Eye:
     def still(self) -> Tensor:
         """The box's pixels (3, h, w) of the picture, half a level up as all layers are."""
         return self.layers[0, 6:]
+
+    def drawn(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
+        """As `draw`; eyes rest on things, so what was drawn last is kept."""
+        asked = (blink, squint, *gaze)
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, self.draw(blink, squint, gaze)
+        return self._last[1]
 
     def draw(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
         """The box's pixels (3, h, w) with the lids so far closed and the eye turned by degrees."""

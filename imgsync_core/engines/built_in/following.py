@@ -109,7 +109,10 @@ class Dub:
         return v - drop * ramp(v, self.bottom - 0.02, self.bottom + drop + 0.25)
 
     def _mask(self, u: np.ndarray, v: np.ndarray, lips: tuple[float, float, float]) -> np.ndarray:
-        """1 on the lips of both, softly 0 beyond; `lips` are the frame's: v of top and bottom, half width."""
+        """1 on the lips of both, softly 0 beyond.
+
+        lips: of the frame: v of the upper one's top and the lower one's bottom, half their width.
+        """
         top, low, half = lips
         half = 1.1 * max(half, self.half)
         side = ramp(np.abs(u - self.line[0]), half + 0.24, half + 0.06)

@@ -11,16 +11,17 @@ import numpy as np
 
 from .axes import Axes, Box, around, ramp
 
-REACH = {"side": 2.2, "up": 2.1, "down": 1.98}  # where the motion ends, in radii of the face oval
+REACH = {"side": 1.65, "up": 1.85, "down": 1.75}  # where the motion ends, in radii of the face oval
 START = {"side": 1.05, "up": 1.15, "down": 1.0}  # where it begins to fade
 # Heights of the surface over the axis through the ears, in inter-ocular distances. A turn is read
 # from how unevenly the two halves of a face narrow, so the surface that yaws is round from ear to
 # ear and the one that nods is round from crown to neck. In a picture no far cheek hides and no near
 # one shows, so heights are 1.7 times those of a real head for as large a turn to be seen.
 HEIGHT = 1.85
-NOD = 1.65
+NOD = 1.9
 FULL = 0.2  # how much fuller that one is towards its sides, lest brows and lids bow in anger
 NOSE = 0.45
+EVEN = 0.1  # higher at the eyes than at the mouth by this, lest a turn be read as a tilt
 BACK = 0.35  # the outline's depth behind the axis: hair and ears go the other way
 OUTLINE = 1.18  # half width of the head with its ears, in half widths of the face oval
 BOW = 1.4  # where the surface that nods meets its axis, in half heights of the face oval
@@ -76,7 +77,7 @@ class Head:
         above = np.clip(1.0 - (np.clip(-dv, 0.0, None) / CROWN) ** 4, 0.0, 1.0)
         below = 1.0 - ramp(dv, 0.95, 1.75)
         nose = NOSE * np.exp(-(((u - self.nose[0]) / 0.2) ** 2) - ((v - self.nose[1]) / 0.28) ** 2)
-        yaws = HEIGHT * across * above * below + nose - BACK * below
+        yaws = HEIGHT * across * above * below * (1.0 - EVEN * dv) + nose - BACK * below
         upright = np.clip(1.0 - (dv / BOW) ** 2, 0.0, 1.0)
         nods = NOD * upright * across * (1.0 + FULL * (1.0 - across)) + 1.2 * nose
         body = BODY * ramp(dv, 0.95, 1.75)
@@ -91,7 +92,7 @@ class Head:
         front = np.clip(nods, 0.0, None)
         near = front / (front + 0.25)  # the narrowing of a turn; the outline takes no part in it
         share = 1.0 - (1.0 - LEAN) * ramp(dv / b, 0.85, 1.7)
-        neck = np.minimum(dv - 1.1 * b, 0.0)  # heads tilt about the neck
+        neck = np.minimum(dv - 0.7 * b, 0.0)  # heads tilt about the neck, which itself stays
         zero = np.zeros_like(u)
         along = np.stack([yaws, -du * near, zero, zero, -neck, -du * share, share, zero])
         across = np.stack([zero, zero, nods, -dv * near, du * share, -neck, zero, share])

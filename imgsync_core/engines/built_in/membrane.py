@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def membrane(pixels: np.ndarray, known: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Pixels (h, w, c) where known (h, w) is 1, and between them a surface without bumps of its own.
+    """Pixels (h, w, c) where known (h, w) is 1, and between them a surface without bumps.
 
     known: 0..1, never quite 0.   scale: pixels in one step of the solution's finest grid.
     A solution on coarse grids is relaxed on finer ones (multigrid without the return).

@@ -100,15 +100,8 @@ class Renderer:
         """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`."""
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
-        weights = torch.from_numpy(
-            np.concatenate(
-                [
-                    mouth.coefficients(self.layout.mouth, track, self.rests),
-                    head.coefficients(track),
-                ],
-                axis=1,
-            )
-        ).float()
+        lips = mouth.coefficients(self.layout.mouth, track, self.rests)
+        weights = torch.from_numpy(np.concatenate([lips, head.coefficients(track)], axis=1)).float()
         with torch.inference_mode():
             for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
                 frame.copy_(self.still)
@@ -126,7 +119,7 @@ class Renderer:
         source = self.warp.full(self.warp.invert(self.warp.forward(weight), STEPS))
         if looks:
             for eye in self.eyes:
-                self._set(eye, eye.draw(blink, squint, (gaze_x, gaze_y)))
+                self._set(eye, eye.drawn(blink, squint, (gaze_x, gaze_y)))
         pixels = self.warp.sample(self.crop, source)[0]
         if looks:
             for eye in self.eyes:
