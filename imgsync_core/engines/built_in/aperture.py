@@ -44,7 +44,7 @@ class Skin:
         far = np.hypot(u, v / 0.62).ravel()
         usable = ((far > 1.05) & (far < 2.2)) * np.where(v.ravel() < -0.9, 0.3, 1.0)
         stiff = np.diag([1e-6, 0.5, 0.5, 2.0, 2.0, 2.0])
-        weight = usable
+        weight, surface = usable, np.zeros((6, 3))
         for _ in range(8):
             weighted = (terms * weight[:, None]).T
             surface = np.linalg.solve(weighted @ terms + stiff, weighted @ values)

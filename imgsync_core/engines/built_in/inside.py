@@ -78,18 +78,17 @@ class Inside:
         shade = (0.42 + 0.45 * _ramp(under, 0.0, 0.06) + 0.2 * tongue) * groove * (0.5 + 0.5 * lit)
         colour = self.tongue * (shade.clip(max=1.0) if not flat else 1.0)
         hollow = torch.lerp(hollow, colour, on)
-        if not flat:
+        if not flat and float(gap.max()) > WIDE[0]:
             lower = _ramp(LOWER * (1 - (t / 0.62) ** 2) - under, -0.005, 0.005)
             lower = lower * _ramp(gap, *WIDE) * _ramp(t.abs(), 0.6, 0.4)
             fine = 0.50 * (1 - 0.5 * (t / 0.6) ** 2) * _ramp(under, -0.012, 0.02)
             hollow = torch.lerp(hollow, self.teeth * fine, lower * 0.85)
         side = 0.42 + 0.44 * _ramp(gap, 0.05, 0.16)
         seen = _ramp(gap, *SLIT) * ((side - t.abs()) / 0.24).clip(0, 1) * teeth[3]
-        lamp = 1.0 if flat else 0.30 + 0.70 * _ramp(over, 0.0, 0.05)
-        warm = (
-            1.0 if flat else torch.stack([lamp**0.75, lamp, lamp**1.15])
-        )  # lips tint what is near
-        shown = teeth[:3] / teeth[3].clip(min=1e-3) * warm
+        shown = teeth[:3] / teeth[3].clip(min=1e-3)
+        if not flat:
+            lamp = 0.30 + 0.70 * _ramp(over, 0.0, 0.05)
+            shown = shown * torch.stack([lamp**0.75, lamp, lamp**1.15])  # lips tint what is near
         hollow = torch.lerp(hollow, shown, seen)
         if flat:
             return torch.lerp(self.line.expand_as(hollow), hollow, _ramp(depth, 0.15, 0.35))

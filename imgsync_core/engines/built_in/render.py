@@ -8,6 +8,7 @@ two maps: the picture is cut along the lip line, and the mouth's inside shows be
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 100  # cells along the longer side of the coarse grid
 STEPS = 6  # of the fixed-point search
+BANDS = 3  # parts of the box, one below the other, each as wide as it must be
 
 
 class Renderer:
@@ -72,6 +74,8 @@ class Renderer:
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
         self.lips = Lips(self.picture, plan, box, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
+        self.bands = self._bands()
+        self.pixels = self.crop[0].clone()  # of the frame; holds the picture beside the bands
 
     @cached_property
     def eyes(self) -> list[eyes.Eye]:
@@ -120,17 +124,32 @@ class Renderer:
         if looks:
             for eye in self.eyes:
                 self._set(eye, eye.drawn(blink, squint, (gaze_x, gaze_y)))
-        pixels = self.warp.sample(self.crop, source)[0]
+        pixels = self.pixels
+        for rows, columns in self.bands:
+            part = self.warp.sample(self.crop, source[..., rows, columns])
+            pixels[:, rows, columns] = part[0]
         if looks:
             for eye in self.eyes:
                 self._set(eye, eye.still)
         if pose[:5].any() or pose[15] or self.rests:
             self.lips.draw(pixels, weight, float(pose[15]))
+        target = frame[self.box.top : self.box.bottom, self.box.left : self.box.right]
+        for rows, columns in self.bands:
+            whole = pixels[:, rows, columns].to(torch.uint8).cpu()
+            for channel in range(3):
+                target[rows, columns, channel] = whole[channel]
+
+    def _bands(self) -> list[tuple[slice, slice]]:
+        """The rows and columns of the box where pixels move, in bands, since heads are round."""
         box = self.box
-        whole = pixels.to(torch.uint8).cpu()
-        target = frame[box.top : box.bottom, box.left : box.right]
-        for channel in range(3):
-            target[..., channel] = whole[channel]
+        moving = self.moving[box.top : box.bottom, box.left : box.right]
+        edges = np.linspace(0, box.height, BANDS + 1).astype(int)
+        bands = []
+        for top, bottom in pairwise(edges):
+            columns = np.flatnonzero(moving[top:bottom].any(axis=0))
+            if len(columns):
+                bands.append((slice(top, bottom), slice(columns[0], columns[-1] + 1)))
+        return bands
 
     def _set(self, eye: eyes.Eye, drawn: Tensor) -> None:
         """Put an eye's pixels (3, h, w) into the picture that the head is drawn from."""
