@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ...audio.speech import Speech
+from ...face.geometry import Face
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, View
 from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
 from ..base import Engine, Host, Values
+from .following import Dub, quietest
 from .performance import perform
 from .pose import Strength
 from .render import Renderer
@@ -21,6 +23,9 @@ from .spec import SPEC
 def make(values: Values, host: Host) -> BuiltInEngine:
     """The engine with these strengths; it runs on the CPU, whatever the host has."""
     return BuiltInEngine(Strength(**values))
+
+
+QUIET = 12  # seconds of a clip in which its quietest mouth is sought
 
 
 class BuiltInEngine(Engine):
@@ -116,10 +121,14 @@ class _Speaking(_Animated):
 class _Following(_Animated):
     """A clip whose face is followed from frame to frame and speaks over what it does."""
 
+    _dub: Dub | None = None
+
     def read(self, start: int, stop: int) -> np.ndarray:
         pictures = self.source.read(start, min(stop, self.n_frames))
+        if self._strength.mouth == 0:
+            return pictures
         poses = self.poses(start, start + len(pictures)).copy()
-        poses[:, 5:] = 0  # the clip has its own lids and head
+        poses[:, 5:15] = 0  # the clip has its own lids and head
         frames = [
             self._spoken(picture[..., :3], start + i, pose)
             for i, (picture, pose) in enumerate(zip(pictures, poses, strict=True))
@@ -128,6 +137,16 @@ class _Following(_Animated):
 
     def _spoken(self, picture: np.ndarray, index: int, pose: np.ndarray) -> np.ndarray:
         face = self._faces.at(index)
-        if face is None or not pose.any():
+        if face is None:
             return picture
-        return Renderer(picture, face, strength=self._strength).render(pose[None])[0]
+        if self._dub is None:
+            found = quietest(self._begun())
+            at, shut = found if found is not None else (index, face)
+            self._dub = Dub(self.source.read(at, at + 1)[0, ..., :3], shut, self._strength)
+        return self._dub.draw(picture, face, pose)
+
+    def _begun(self) -> Iterator[tuple[int, np.ndarray, Face | None]]:
+        """The clip's first seconds: number, picture and face of every second frame."""
+        for index in range(0, min(self.n_frames, round(QUIET * self.fps)), 2):
+            self._watcher.check()
+            yield index, self.source.read(index, index + 1)[0, ..., :3], self._faces.at(index)

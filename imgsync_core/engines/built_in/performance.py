@@ -30,7 +30,7 @@ _STILL = 0.35  # share of the sway that stays while nobody speaks
 
 
 def perform(table: np.ndarray, fps: Fraction, n_frames: int, seed: int) -> np.ndarray:
-    """Poses of a whole speech, float32 (n_frames, 12).
+    """Poses of a whole speech, float32 (n_frames, 16).
 
     table: float32 (t, 8) at 50 Hz: the five mouth curves, voiced, loudness, pitch.
     """
