@@ -172,8 +172,8 @@ class _Drawing:
         v = rng.uniform(0.6, 0.8) * self.chin
         half = rng.uniform(0.06, 0.3) if self.big_eyed else rng.uniform(0.15, 0.5)
         smile = rng.normal(0.02, 0.06) * half / 0.3
-        gap = rng.uniform(0.06, 0.32) * min(1, half / 0.25) if self.often(0.35) else 0.0
-        lips = self.often(0.45) and not self.big_eyed
+        gap = rng.uniform(0.06, 0.32) * min(1, half / 0.25) if self.often(0.4) else 0.0
+        lips = self.often(0.55) and not self.big_eyed
         small = min(1, half / 0.3)
         rims = (rng.uniform(0.05, 0.12) * small, rng.uniform(0.08, 0.18) * small)
         x = np.linspace(-1, 1, 41)

@@ -1,4 +1,4 @@
-"""Fits both nets to marked and drawn faces: ``python -m training.face.fit MARKS.npz -o PARTS.npz``.
+"""Fits the nets to marked and drawn faces: ``python -m training.face.fit MARKS.npz -o PARTS.npz``.
 
 Cross entropy between the shares that a net gives to the places of a coordinate and a narrow bell
 around the true place, so what comes out is belief, not only a place. Each face is seen anew every
@@ -36,10 +36,10 @@ from .view import (
     UPPER,
 )  # fmt: skip
 
-STEPS, BATCH = {"box": 2100, "mouth": 2700}, 64
-DRAWN, DRAWN_SHARE = 500, 0.22
+STEPS, BATCH = {"box": 2400, "eyes": 1500, "mouth": 3400}, 64
+DRAWN, DRAWN_SHARE = 900, 0.25
 BLURS, BLUR_SHARES = (1.0, 1.7, 2.6, 4.0), (0.5, 0.2, 0.17, 0.13)
-BELL = {"box": 0.016, "mouth": 0.03}  # of the patch's unit; standard deviation
+BELL = {"box": 0.016, "eyes": 0.03, "mouth": 0.03}  # of the patch's unit; standard deviation
 GREY = 0.15  # share of pictures without colour
 LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 
@@ -49,7 +49,7 @@ class Sight:
     """How the patch of a net may lie in a view: standard deviations."""
 
     centre: tuple[float, float]  # usual, IOD
-    moved: float  # IOD
+    moved: tuple[float, float]  # IOD; across and down
     side: float  # usual, IOD to one unit of the patch
     sized: float  # natural log
     turned: float  # radians; of half of them a third
@@ -58,8 +58,9 @@ class Sight:
 
 
 SIGHTS = {
-    "box": Sight((0, 0.25), 0.11, 2.5, 0.10, math.radians(11.5), 0.04, 0.04),
-    "mouth": Sight((0, 0), 0.04, 1.0, 0.06, math.radians(3.5), 0.06, 0.04),
+    "box": Sight((0, 0.25), (0.11, 0.11), 2.5, 0.10, math.radians(11.5), 0.04, 0.04),
+    "eyes": Sight((0, 0), (0.06, 0.06), 1.0, 0.07, math.radians(5.0), 0.04, 0.04),
+    "mouth": Sight((0, 0), (0.04, 0.06), 1.0, 0.06, math.radians(3.5), 0.07, 0.04),
 }
 
 
@@ -170,7 +171,7 @@ class Look:
     def _placed(self, n: int) -> tuple[Tensor, Tensor]:
         """From the axes of the patch to those of the view: (n, 2, 2) and (n, 2)."""
         sight = self.sight
-        centre = torch.tensor(sight.centre) + self.normal(sight.moved, n, 2)
+        centre = torch.tensor(sight.centre) + self.normal(1.0, n, 2) * torch.tensor(sight.moved)
         side = sight.side * torch.exp(self.normal(sight.sized, n))
         high = side * torch.exp(self.normal(sight.stretched, n))
         angle = self.normal(sight.turned, n)
@@ -275,11 +276,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("marks", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--only", choices=PATCHES, help="fit this net, keep the file's others")
     args = parser.parse_args()
     with np.load(args.marks) as file:
         faces = Faces(file["views"], file["points"])
-    found = {}
-    for name in PATCHES:
+    found: dict[str, np.ndarray] = {}
+    if args.only:
+        with np.load(args.output) as file:
+            found |= file
+    for name in (args.only,) if args.only else PATCHES:
         arrays = numbers(fitted(name, faces))
         found |= {f"{name}_{key}": value for key, value in arrays.items()}
     np.savez_compressed(args.output, **found)
