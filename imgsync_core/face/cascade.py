@@ -35,7 +35,7 @@ class Cascade:
 
 @cache
 def load(name: str) -> Cascade:
-    """The cascade called "face" or "eye"."""
+    """The cascade called "face"."""
     with np.load(Path(__file__).with_name("cascades.npz")) as file:
         data = {key: file[f"{name}_{key}"] for key in CASCADE_KEYS}
     nodes = data["features"].reshape(-1)

@@ -1,8 +1,8 @@
 """What a face that was not found surely means: words for people, and a smaller opening.
 
 `Face.confidence` is calibrated: of the faces that say .9, about nine in ten have their lip line
-within .05 of the distance between the eyes (IOD) of where a face mesh sees it, and their eyes where
-they are. An error of .03 passes, .05 cuts the lip, .08 looks grotesque when the mouth opens.
+within .04 of the distance between the eyes (IOD) of where a face mesh sees it, and their eyes
+within .08. An error of .03 passes, .05 cuts the lip, .08 looks grotesque when the mouth opens.
 """
 
 import numpy as np

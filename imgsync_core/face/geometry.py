@@ -45,7 +45,7 @@ class Face:
     chin: np.ndarray  # (2,)
     oval: tuple[float, float, float, float, float]  # centre x, y, half width, half height, roll
     eye_size: tuple[float, float]  # half width and half opening of an eye
-    confidence: float  # 0..1 of the lip line; low: open the mouth less, and warn
+    confidence: float  # 0..1, how often such eyes and lip line are right (doubt.py)
     source: str  # "found", "landmarks" or "points"
 
     @property

@@ -34,7 +34,7 @@ def guessed(rgb: np.ndarray) -> Face:
         face = from_points(size, mouth=((x - half, y), (x + half, y)))
     else:
         corners = Frame.of(eyes).out([-MOUTH_HALF, MOUTH_HALF], [MOUTH_DOWN] * 2)
-        face = from_points(size, mouth=corners, eyes=eyes)
+        face = from_points(size, mouth=corners.tolist(), eyes=eyes.tolist())
     return replace(face, confidence=0.0)
 
 

@@ -20,7 +20,7 @@ from .rims import GRID, Rims, rims, straightened
 
 HALF = 0.66  # of the patch's width
 TOP, BOTTOM = 0.4, 1.75  # of the patch, IOD below the eyes
-SIGNS, NET = 0.2, 4.0  # weights of what is seen along the edges and of what the net says
+SIGNS, NET = 0.5, 4.0  # weights of what is seen along the edges and of what the net says
 CLOSED = 0.7  # log odds of a closed mouth
 ELSEWHERE = 0.08  # IOD; a line so far off cuts the lip grotesquely
 REACH = 0.06  # IOD; belief so near a line speaks for it
@@ -29,7 +29,8 @@ EYES = 0.03  # IOD; usual spread of the belief in where the eyes are
 # what the net says near both edges, the margin to lines elsewhere, the spread of the eyes, how far
 # the mouth is aside (a face seen from the side), and in general. Fitted by maximum likelihood to
 # 744 views of faces that the nets were not fitted to, two thirds of them blurred, small, turned.
-CONFIDENCE = np.array([0.58, 0.17, -12.8, -2.0, -0.22])
+CONFIDENCE = np.array([0.84, 0.098, -10.3, -3.7, -0.62])
+MARGINS = (-4.0, 12.0)  # log odds; more says no more
 LOWER, UPPER = (0.0, 0.35), (-0.02, 0.3)  # IOD; thickness that lips can have
 IMPOSSIBLE = 0.2  # confidence at most, in a mouth without such lips
 NARROW = 0.06  # IOD; half the width of the narrowest mouth
@@ -122,7 +123,7 @@ def find_lips(
     aside = abs(float(corners[:, 0].mean()))
     near = _odds(belief["v of lower"].near(lower, REACH))
     near += _odds(belief["v of upper"].near(upper, REACH))
-    signs = np.array([near, margin, eyes, aside, 1.0])
+    signs = np.array([near, np.clip(margin, *MARGINS), eyes, aside, 1.0])
     sure = float(1 / (1 + np.exp(-signs @ CONFIDENCE)))
     if not (LOWER[0] < bottom - lower < LOWER[1] and UPPER[0] < upper - top < UPPER[1]):
         sure = min(sure, IMPOSSIBLE)
