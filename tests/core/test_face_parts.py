@@ -12,7 +12,7 @@ from imgsync_core.demo import demo_picture
 from imgsync_core.face.doubt import DOUBT, doubt, trusted
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.geometry import Face, Frame, from_points
-from imgsync_core.face.net import PATCHES, Belief, load
+from imgsync_core.face.net import PATCHES, Belief, Net, load
 from imgsync_core.face.refine import refined
 from training.face.drawn import drawn
 from training.face.view import CORNERS, LEFT, LOWER, SCALE, TOP, UPPER
@@ -181,3 +181,31 @@ def test_belief() -> None:
     assert belief.resized(1.0, 0.2).mean == pytest.approx(0.6)
     assert belief.resized(0.5, 0.0).mean == pytest.approx(0.2)
     assert belief.log(np.array([0.4, 0.9])) == pytest.approx(np.log([0.5001, 1e-4]))
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_the_net_is_what_was_fitted(name: str) -> None:
+    """Torch's convolutions with their norms, against the numbers of 8 bits that are shipped."""
+    import torch
+
+    from training.face import fit
+
+    patch = PATCHES[name]
+    torch.manual_seed(0)
+    net = fit.Net(patch)
+    rgb = np.random.default_rng(1).uniform(0, 255, (len(patch.v), len(patch.u), 3))
+    rgb = rgb.astype(np.float32)
+    seen = fit.signs(torch.from_numpy(np.stack([rgb, rgb[:, ::-1]]).transpose(0, 3, 1, 2)))
+    net.train()(seen.repeat(8, 1, 1, 1) + 0.3 * torch.randn(16, *seen.shape[1:]))  # norms move
+    with torch.no_grad():
+        shares = [part.softmax(1).numpy() for part in net.eval()(seen)]
+    found = Net.of(patch, fit.numbers(net))(rgb)
+    names = [f"u of {part}" for part in patch.across] + [f"v of {part}" for part in patch.down]
+    mirror = {"left": "right", "right": "left"}
+    for key, (here, _) in zip(names, shares, strict=True):
+        axis, _, part = key.split(" ", 2)
+        side, _, rest = part.partition(" ")
+        twin = f"{axis} of {mirror[side]} {rest}" if side in mirror else key
+        other = shares[names.index(twin)][1]
+        both = (here + (other[::-1] if axis == "u" else other)) / 2
+        assert found[key].share == pytest.approx(both, abs=0.003), key
