@@ -1,4 +1,4 @@
-"""Where a face may be that the finder does not see, and the line of a mouth that was only marked."""
+"""Where a face may be that the finder does not see, and the line of a mouth that was marked."""
 
 import json
 
