@@ -29,6 +29,7 @@ from .resample import speech
 from .windows import overlapped
 
 CURVES = ("open", "spread", "round", "close", "tuck")  # each 0..1
+TABLE = (*CURVES, "voiced", "loudness", "pitch")  # columns of a table of curves
 RATE = 50  # Hz
 WEIGHTS = Path(__file__).with_name("mouth_curves.safetensors")
 CHANNELS = 128

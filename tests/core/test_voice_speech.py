@@ -114,7 +114,8 @@ def test_exported_curves_are_those_and_lead(said, found, tmp_path: Path, name: s
         rows = np.genfromtxt(path, delimiter=",", names=True)
         columns = {key: rows[key] for key in rows.dtype.names}
     assert list(columns) == ["t", "open", "width", "spread", "round", "close", "tuck", "blink",
-                             "yaw", "pitch", "roll"]  # fmt: skip
+                             "yaw", "pitch", "roll", "brow", "shift_x", "shift_y", "gaze_x",
+                             "gaze_y", "squint", "tongue"]  # fmt: skip
     shown = np.concatenate(list(voice.at_fps([found], Fraction(50), len(found))))
     for i, key in list(enumerate(voice.CURVES))[1:]:
         assert np.allclose(columns[key], shown[:, i], atol=1e-4)
