@@ -31,7 +31,7 @@ def perform(
 ) -> np.ndarray:
     """Poses of a whole speech, float32 (n_frames, 16).
 
-    table: float32 (t, 8) at 50 Hz, the columns of ``mouth_curves.TABLE``.
+    table: float32 (t, 9) at 50 Hz, as of ``mouth_curves.TABLE``; the tongue may be left out.
     offset: seconds by which the face is later than usual, below 0 earlier.
     """
     at = np.array([float(i / fps) for i in range(n_frames)]) - offset
