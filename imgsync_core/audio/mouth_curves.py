@@ -207,7 +207,7 @@ def at_fps(
             keep = max(0, int((done * RATE / fps + shift) // 1) - first)
             held, first = held[keep:], first + min(keep, len(held))
     if done < n_frames:
-        columns = held.shape[1] if held is not None else len(CURVES)
+        columns = held.shape[1] if held is not None else len(TABLE)
         yield np.zeros((n_frames - done, columns), np.float32)
 
 

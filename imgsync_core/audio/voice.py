@@ -97,7 +97,7 @@ def gate(speech: np.ndarray, audio: np.ndarray) -> np.ndarray:
     level = rms(audio)
     if not len(level) or level.max() < SILENCE:
         return np.zeros_like(speech)
-    sure = 1 / (1 + np.exp(_DOUBT * (1 - formants(audio)) - speech))
+    sure = 0.5 + 0.5 * np.tanh((speech - _DOUBT * (1 - formants(audio))) / 2)  # the sigmoid
     held = np.lib.stride_tricks.sliding_window_view(np.pad(sure, (3, 2)), 6).max(1)
     wide = np.clip((held - _OPEN_AT) / _OPEN_RANGE, 0, 1)
     return spread_out(wide * wide * (3 - 2 * wide), 2)
@@ -106,8 +106,8 @@ def gate(speech: np.ndarray, audio: np.ndarray) -> np.ndarray:
 def formants(audio: np.ndarray) -> np.ndarray:
     """float32 (n,) -> 0..1 per 20 ms: whether the spectrum falls and rises, as those of vowels do.
 
-    The rise is how far the envelope climbs from a valley to a peak between 0.6 and 4.2 kHz. Tones
-    without a vocal tract do not climb, or plunge between their partials. Mean over a second.
+    Tones without a vocal tract do not climb again, or plunge between their partials. Mean over
+    a second.
     """
     count = -(-len(audio) // HOP)
     side = (_FORMANT_WINDOW - HOP) // 2
@@ -116,15 +116,31 @@ def formants(audio: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FORMANT_WINDOW)[::HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(_FORMANT_WINDOW).astype(np.float32)))
     envelope = 20 * np.log10(np.maximum(power, 1e-9))  # t bins
-    for step in (1, 2, 4, 8, 16, 17):  # the highest within 375 Hz on either side
-        envelope = np.maximum(envelope[:, :-step], envelope[:, step:])
-    envelope = np.maximum(envelope, envelope.max(1, keepdims=True) - _DEEPEST)
-    first, last = (int(hertz * _FORMANT_WINDOW / RATE) - 24 for hertz in _FORMANT_BAND)
-    band = envelope[:, first:last]
-    climb = (band - np.minimum.accumulate(band, 1)).max(1)
+    narrow = _highest(envelope, 20)  # within 310 Hz: plunges between partials stay
+    wide = _highest(envelope, 24)  # within 375 Hz: they are bridged, valleys between formants stay
     low, high = _CLIMB
-    found = np.clip((climb - low) / 2, 0, 1) * np.clip((high - climb) / 4, 0, 1)
+    found = np.clip((_climb(wide) - low) / 2, 0, 1) * np.clip((high - _climb(narrow)) / 4, 0, 1)
     return spread_out(found, 25)
+
+
+def _highest(envelope: np.ndarray, side: int) -> np.ndarray:
+    """dB (t, bins) -> the highest within some bins on either side, floored at ``_DEEPEST``."""
+    padded = np.pad(envelope, ((0, 0), (side, side)), mode="edge")
+    left = 2 * side
+    step = 1
+    while left:
+        step = min(step, left)
+        padded = np.maximum(padded[:, :-step], padded[:, step:])
+        left -= step
+        step *= 2
+    return np.maximum(padded, padded.max(1, keepdims=True) - _DEEPEST)
+
+
+def _climb(envelope: np.ndarray) -> np.ndarray:
+    """dB (t, bins) -> dB (t,) from the deepest valley to a later peak, between 0.6 and 4.2 kHz."""
+    first, last = (int(hertz * _FORMANT_WINDOW / RATE) for hertz in _FORMANT_BAND)
+    band = envelope[:, first:last]
+    return (band - np.minimum.accumulate(band, 1)).max(1)
 
 
 def spread_out(values: np.ndarray, side: int) -> np.ndarray:

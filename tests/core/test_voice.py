@@ -237,4 +237,4 @@ def test_frames_after_the_sound_relax() -> None:
 
 
 def test_frames_without_any_sound_are_at_rest() -> None:
-    assert np.concatenate(list(voice.at_fps([], Fraction(25), 3))).shape == (3, 5)
+    assert np.concatenate(list(voice.at_fps([], Fraction(25), 3))).shape == (3, 9)
