@@ -94,7 +94,7 @@ def _declared() -> dict[str, list[tuple[str, Option]]]:
 
 def _add_options(p: argparse.ArgumentParser) -> None:
     """The options that engines declare; each checks its own range and choices later."""
-    group = p.add_argument_group("options of engines with networks")
+    group = p.add_argument_group("options of engines")
     for name, having in _declared().items():
         _, option = having[0]
         words: dict[str, Any] = {"dest": f"option_{name}", "default": None}

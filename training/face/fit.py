@@ -246,7 +246,7 @@ def fitted(name: str, faces: Faces, seed: int = 0) -> Net:
         for old, new in zip(kept.state_dict().values(), net.state_dict().values(), strict=True):
             old.copy_(old * 0.99 + new * 0.01 if old.is_floating_point() else new)
         if step % 100 == 99:
-            print(f"{name} {step + 1}: {float(loss):.3f}", flush=True)  # noqa: T201
+            print(f"{name} {step + 1}: {float(loss):.3f}", flush=True)
     return kept.eval()
 
 

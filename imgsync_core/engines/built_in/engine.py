@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -16,13 +17,19 @@ from ..base import Engine, Host, Values
 from .following import Dub, quietest
 from .performance import perform
 from .pose import Strength
+from .reading import Written, read_curves
 from .render import Renderer
 from .spec import SPEC
 
 
 def make(values: Values, host: Host) -> BuiltInEngine:
-    """The engine with these strengths; it runs on the CPU, whatever the host has."""
-    return BuiltInEngine(Strength(**values))
+    """The engine with these options; it runs on the CPU, whatever the host has.
+
+    Raises InputError for curves that cannot be read.
+    """
+    strength = {name: values[name] for name in Strength.__dataclass_fields__}
+    written = read_curves(Path(values["curves"])) if values["curves"] else None
+    return BuiltInEngine(Strength(**strength), written, values["offset_ms"] / 1000)
 
 
 QUIET = 12  # seconds of a clip in which its quietest mouth is sought
@@ -33,8 +40,12 @@ class BuiltInEngine(Engine):
 
     spec = SPEC
 
-    def __init__(self, strength: Strength) -> None:
+    def __init__(
+        self, strength: Strength, written: Written | None = None, offset: float = 0.0
+    ) -> None:
+        """written: curves instead of those that are heard.   offset: seconds, of the face."""
         self.strength = strength
+        self.written, self.offset = written, offset
 
     def animate(
         self,
@@ -46,7 +57,7 @@ class BuiltInEngine(Engine):
         seed: int,
     ) -> FrameSource:
         """seed: of head and blinks; the same seed gives the same frames."""
-        poses = Performance(speech, timeline, seed)
+        poses = Performance(speech, timeline, seed, self.written, self.offset)
         kind = _Speaking if source.n_frames == 1 else _Following
         return kind(source, timeline, poses, faces, self.strength)
 
@@ -54,8 +65,16 @@ class BuiltInEngine(Engine):
 class Performance:
     """All poses of a speech, worked out when the first is asked for: 5 MB for an hour."""
 
-    def __init__(self, speech: Speech, timeline: Timeline, seed: int) -> None:
+    def __init__(
+        self,
+        speech: Speech,
+        timeline: Timeline,
+        seed: int,
+        written: Written | None,
+        offset: float,
+    ) -> None:
         self._speech, self._timeline, self._seed = speech, timeline, seed
+        self._written, self._offset = written, offset
         self._poses: np.ndarray | None = None
 
     def poses(self, check: Callable[[], None]) -> np.ndarray:
@@ -63,7 +82,10 @@ class Performance:
         if self._poses is None:
             time = self._timeline
             table = self._speech.table(check)
-            self._poses = perform(table, time.fps, time.n_frames, self._seed)
+            poses = perform(table, time.fps, time.n_frames, self._seed, self._offset)
+            if self._written is not None:
+                poses = self._written.put_on(poses, time.fps, self._offset)
+            self._poses = poses
         return self._poses
 
 
