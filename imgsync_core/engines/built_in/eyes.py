@@ -21,7 +21,7 @@ from .axes import Axes, Box, around, luminance, ramp
 from .membrane import membrane
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
-SHUT = 0.88  # where the lids meet, from the upper (0) to the lower one (1)
+SHUT = 0.78  # where the lids meet, from the upper (0) to the lower one (1)
 REACH = 0.75  # the skin drawn down begins so far above the upper lid
 LASHES = (0.34, 0.16)  # how far lashes reach above the upper lid and below the lower one
 OBSTACLE = 0.55  # so unlike skin is what lies in front of the eye
@@ -58,19 +58,20 @@ class Eye:
         eye = _window(v, top, bottom, t, 0.02, 0.02, 1.0)
         rims = _window(v, top, bottom, t, 0.10, 0.06, 1.02)
         thin = _thin(off[..., 0], eye > 0.5, self.axes.unit)
+        thin = np.clip(thin - 1.5 * np.median(thin), 0.0, None)  # grain and wrinkles are no lashes
         lashes = _window(v, top, bottom, t, *LASHES, 1.16) * ramp(thin, 0.04, 0.14)
         matter = np.maximum(rims, lashes * (1.0 - front))
         # what lies in front must not be drawn along, so behind it skin is filled in as well
         hidden = np.maximum(matter, front)
-        known = (1.0 - hidden) * (1.0 - 0.92 * ramp(thin, 0.05, 0.2)) + 1e-6
+        known = (1.0 - hidden) * (1.0 - 0.85 * ramp(thin, 0.05, 0.25)) + 1e-6
         bare = membrane(crop, known, max(1.0, self.axes.unit / PX))
         plate = crop + hidden[..., None] * (bare - crop)
         low = crop + (hidden * ramp(v, bottom + 0.22, bottom + 0.06))[..., None] * (bare - crop)
         dark = np.clip((luminance(crop) + 6.0) / (luminance(plate) + 6.0), 0.12, 1.0)
         band = ramp(v, top - LASHES[0], top - 0.6 * LASHES[0]) * ramp(v, top + 0.12, top + 0.04)
         line = 1.0 - (1.0 - dark) * band * ramp(np.abs(t), 1.18, 1.0) * (1.0 - front)
-        least = np.exp(-(((v - top) / 0.05) ** 2)) * ramp(np.abs(t), 1.02, 0.75)
-        line = np.minimum(line, 1.0 - 0.5 * least)
+        least = np.exp(-(((v - top) / 0.07) ** 2)) * ramp(np.abs(t), 1.02, 0.75)
+        line = np.minimum(line, 1.0 - 0.65 * least)
         layers = np.concatenate([plate, low, crop], 2).transpose(2, 0, 1) + 0.5
         self.layers, self.line = _put(layers)[None], _put(line)[None, None]
         self.u, self.v, self.t, self.top, self.bottom = map(_put, (u, v, t, top, bottom))
