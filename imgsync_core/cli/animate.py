@@ -184,6 +184,7 @@ def _host(args: argparse.Namespace) -> Any:
 def _faces(args: argparse.Namespace) -> None:
     import json
 
+    from ..face.doubt import doubt
     from ..face.find import find_faces, pick
     from ..media.overlay import draw_faces
     from ..media.picture import load_picture
@@ -201,6 +202,8 @@ def _faces(args: argparse.Namespace) -> None:
             f"face {i}: {w:.0f}x{h:.0f} at ({x:.0f}, {y:.0f}), "
             f"lip line {face.confidence * 100:.0f} % sure"
         )
+        if sentence := doubt(face):
+            print(f"note: {sentence}")
 
 
 def _curves(args: argparse.Namespace) -> None:

@@ -211,13 +211,6 @@ def as_points(face: Face) -> dict[str, list[float]]:
     return said | {OVAL: [*(round(v, 2) for v in face.oval[:4]), round(face.oval[4], 4)]}
 
 
-def blank(size: tuple[int, int]) -> Face:
-    """A face of average proportions in the middle of a picture, to be dragged into place."""
-    half = min(size) / 10
-    x, y = size[0] / 2, size[1] / 2 + min(size) * 0.12
-    return from_points(size, mouth=((x - half, y), (x + half, y)))
-
-
 def parse_points(text: str) -> FacePoints:
     """The points in a JSON text; an empty one leaves all to the finder. Raises FaceError."""
     if not text.strip():

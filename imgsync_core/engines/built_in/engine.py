@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...audio.speech import Speech
+from ...face.doubt import trusted
 from ...face.geometry import Face
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, View
@@ -16,7 +17,7 @@ from ...watcher import NOBODY, Watcher
 from ..base import Engine, Host, Values
 from .following import Dub, quietest
 from .performance import perform
-from .pose import Strength
+from .pose import COLUMNS, Strength
 from .reading import Written, read_curves
 from .render import Renderer
 from .spec import SPEC
@@ -32,6 +33,7 @@ def make(values: Values, host: Host) -> BuiltInEngine:
     return BuiltInEngine(Strength(**strength), written, values["offset_ms"] / 1000)
 
 
+OPEN = COLUMNS.index("open")
 QUIET = 12  # seconds of a clip in which its quietest mouth is sought
 
 
@@ -128,6 +130,7 @@ class _Speaking(_Animated):
     """One picture that speaks."""
 
     _renderer: Renderer | None = None
+    _trust = 1.0  # how far the mouth may open: less where it is not sure where the lips meet
 
     def read(self, start: int, stop: int) -> np.ndarray:
         picture = self.source.read(0, 1)
@@ -137,6 +140,8 @@ class _Speaking(_Animated):
             if face is None:
                 return np.broadcast_to(picture, (len(poses), *picture.shape[1:]))
             self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
+            self._trust = trusted(face)
+        poses = poses * np.where(np.arange(poses.shape[1]) == OPEN, self._trust, 1.0)
         return self._with_alpha(self._renderer.render(poses), picture)
 
 
