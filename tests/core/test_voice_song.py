@@ -123,7 +123,7 @@ def test_a_song_of_a_voice_never_heard_is_followed() -> None:
     tracks = list(corpus.held_out_songs(2, 1))
     found = score.score(voice.load_net(), tracks)
     assert found.r_open > 0.5  # 0.26 for a net that knows only speech
-    assert found.heard > 0.85
+    assert found.heard > 0.8  # likewise 0.48
 
 
 @speaks
