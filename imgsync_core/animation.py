@@ -107,6 +107,8 @@ class _Animating:
         self.notes: list[str] = []
 
     def made(self, clip: FrameSource) -> Animated:
+        from .face.doubt import doubt
+
         seen, why_not = self._face(clip)
         engine = self._engine(clip, seen is not None)
         spec = engine.spec
@@ -116,6 +118,8 @@ class _Animating:
             raise InputError(
                 f"lively is for engines that draw only lips; {spec.name} moves the head itself."
             )
+        if seen is not None and spec.wants == "points" and (doubted := doubt(seen[1])):
+            self.notes.append(doubted)
         clip = self._taken(clip, engine, seen[0] if seen else 0)
         drawn = self._timed(engine, clip, seen)
         expected = self._forecast(engine, drawn)

@@ -30,7 +30,8 @@ def _inputs(engine: str) -> list[Any]:
     if engine == AUTO:
         return []
     spec = spec_of(engine)
-    return [*map(_input, spec.options), *([_lively()] if spec.draws == "lips" else [])]
+    shown = (option for option in spec.options if not option.words_only)
+    return [*map(_input, shown), *([_lively()] if spec.draws == "lips" else [])]
 
 
 def _lively() -> Any:

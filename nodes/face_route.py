@@ -3,9 +3,10 @@
 ``?image=NAME&points=JSON`` with the values of Load Portrait's widgets; the answer is JSON::
 
     {"stamp": "...", "size": [width, height],
-     "faces": [{"box": [x, y, width, height], "points": {...}}, ...],   largest first
-     "blank": {...},               points of an average face in the middle
+     "faces": [{"box": [x, y, width, height], "points": {...}, "doubt": ""}, ...], largest first
+     "blank": {...},               points of a face where one may be
      "placed": {...} or null,      points of the face that the JSON makes
+     "doubt": "",                  why it may be wrong
      "error": ""}                  why it makes none
 
 A picture is read only where the browser does not know it yet (ETag), one at a time.
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ..imgsync_core.errors import FaceError, ImgSyncError
+from ..imgsync_core.face.doubt import doubt
 from ..imgsync_core.face.find import find_faces
-from ..imgsync_core.face.points import as_points, blank, parse_points
+from ..imgsync_core.face.guess import guessed
+from ..imgsync_core.face.points import as_points, parse_points
 from ..imgsync_core.media.picture import load_picture
 from . import host
 
@@ -67,20 +70,27 @@ def picture_path(image: str) -> Path:
 def faces_in(path: Path, points: str) -> dict[str, Any]:
     """What the route answers; slow: it reads the picture and looks for faces."""
     picture = load_picture(path)
-    found = find_faces(picture.over((0, 0, 0)))
+    rgb = picture.over((0, 0, 0))
+    found = find_faces(rgb)
     answer: dict[str, Any] = {
         "stamp": host.stamp(path),
         "size": picture.size,
         "faces": [
-            {"box": [round(v, 2) for v in face.box], "points": as_points(face)}
+            {
+                "box": [round(v, 2) for v in face.box],
+                "points": as_points(face),
+                "doubt": doubt(face) or "",
+            }
             for face in found[:MOST]
         ],
-        "blank": as_points(blank(picture.size)),
+        "blank": as_points(guessed(rgb)),
         "placed": None,
+        "doubt": "",
         "error": "",
     }
     try:
-        answer["placed"] = as_points(parse_points(points).face_of(found, picture.size))
+        placed = parse_points(points).face_of(found, picture.size, rgb)
+        answer["placed"], answer["doubt"] = as_points(placed), doubt(placed) or ""
     except FaceError as e:
         answer["error"] = str(e)
     return answer

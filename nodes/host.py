@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,10 +181,15 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
     """
 
     def detach(self, unpatch_all: bool = True) -> Any:
-        _LENT.pop(self.model, None)
+        if _LENT.get(self.model) is self:
+            # ComfyUI still looks at a patcher after it has detached it
+            timer = threading.Timer(LINGER, _LENT.pop, [self.model, None])
+            timer.daemon = True
+            timer.start()
         return super().detach(unpatch_all)
 
 
+LINGER = 1.0  # seconds that a network stays after ComfyUI has taken it off
 _LIBRARY = Library()
 _LENT: dict[torch.nn.Module, _Patcher] = {}
 

@@ -15,10 +15,17 @@ from imgsync_core.audio.mel import RATE
 _TAIL = int(0.7 * RATE)  # samples that a room rings on
 
 
-def degrade(audio: Tensor, music: Tensor, g: torch.Generator, share: float = 1.0) -> Tensor:
+def degrade(
+    audio: Tensor,
+    music: Tensor,
+    g: torch.Generator,
+    share: float = 1.0,
+    quiet: tuple[float, float] = (4, 25),
+) -> Tensor:
     """float32 (b, n) at 16 kHz -> the same, as if recorded somewhere, (b, n).
 
     music: float32 (m,), longer than n, to be mixed in.   share: of the items that get each harm.
+    quiet: dB by which that music lies below the voice, at least and at most.
     """
     b, n = audio.shape
     size = -(-(n + _TAIL) // 8192) * 8192
@@ -28,7 +35,7 @@ def degrade(audio: Tensor, music: Tensor, g: torch.Generator, share: float = 1.0
     voice = voice / voice.square().mean(1, keepdim=True).sqrt().clamp(min=1e-5)
     voice = _mixed(voice, noise(b, n, g), (3, 43), 0.9 * share, g)
     voice = _mixed(voice, voice.roll(1, 0), (12, 30), 0.15 * share, g)  # babble
-    voice = _mixed(voice, _parts(music, b, n, g), (4, 25), 0.2 * share, g)
+    voice = _mixed(voice, _parts(music, b, n, g), quiet, 0.2 * share, g)
     voice = _low_passed(voice, 0.25 * share, g)
     clip = _chance(b, 0.15 * share, g)
     voice = torch.where(clip, torch.tanh(voice * 0.7) / 0.7, voice)

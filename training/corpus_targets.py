@@ -31,6 +31,7 @@ class Mouth:
     round: float = 0.0
     close: float = 0.0
     tuck: float = 0.0
+    tongue: float = 0.0
     weight: float = 1.0
     shape: float = 1.0
     tau: float = 0.06  # seconds
@@ -41,7 +42,7 @@ _LIPS = Mouth(0.0, close=1.0, weight=8, shape=0.25, tau=0.022)
 _TEETH = Mouth(0.08, 0.15, tuck=1.0, weight=5, shape=0.5, tau=0.025)
 _HISS = Mouth(0.12, 0.4, weight=1.5, shape=0.7, tau=0.045)
 _HUSH = Mouth(0.2, 0.0, 0.5, weight=1.2, shape=1.2, tau=0.05)
-_TONGUE = Mouth(0.22, 0.2, weight=0.8, shape=0.2, tau=0.045)
+_TONGUE = Mouth(0.22, 0.2, tongue=1.0, weight=0.8, shape=0.2, tau=0.045)
 _BACK = Mouth(0.3, weight=0.35, shape=0.1, tau=0.05)
 _BREATH = Mouth(0.35, weight=0.15, shape=0.05, tau=0.05)
 
@@ -53,7 +54,8 @@ PHONES: dict[str, Mouth] = {
     **dict.fromkeys("sz", _HISS),
     **dict.fromkeys("ʃʒ", _HUSH),
     **dict.fromkeys("ɕʑç", replace(_HUSH, round=0.15, spread=0.25)),
-    **dict.fromkeys("tdnlɾrʈɖɽɭɫɲʎcɟɳ", _TONGUE),
+    **dict.fromkeys("tdnlɾrʈɖɽɭɫɳ", _TONGUE),
+    **dict.fromkeys("ɲʎcɟ", replace(_TONGUE, tongue=0.5)),  # its blade, further back
     **dict.fromkeys("θð", replace(_TONGUE, open=0.2, weight=1.0)),
     "ɹ": Mouth(0.26, 0.0, 0.35, weight=0.7, shape=0.6, tau=0.05),
     **dict.fromkeys("kgɡŋxɣɴ", _BACK),
@@ -97,7 +99,7 @@ _ARPABET = {
 
 @dataclass(frozen=True)
 class Truth:
-    """At 100 Hz: curves float32 (t, 5), speech (t,) 0/1.  closures: (n, 2) seconds of p, b, m."""
+    """At 100 Hz: curves float32 (t, 6), speech (t,) 0/1.  closures: (n, 2) seconds of p, b, m."""
 
     curves: np.ndarray
     speech: np.ndarray
@@ -158,7 +160,7 @@ def truth(made: list[Gesture], level: np.ndarray) -> Truth:
     times = (np.arange(len(level)) + 0.5) / RATE
     sums = np.zeros((3, len(times)))
     weights = np.full((2, len(times)), 1e-9)
-    bumps = np.zeros((2, len(times)))
+    bumps = np.zeros((3, len(times)))
     speech = np.zeros(len(times), np.float32)
     for mouth, a, b in made:
         near = slice(max(0, int((a - _NEAR) * RATE)), int((b + _NEAR) * RATE) + 1)
@@ -169,7 +171,8 @@ def truth(made: list[Gesture], level: np.ndarray) -> Truth:
         sums[:, near] += [mouth.open * insist, mouth.spread * shape, mouth.round * shape]
         weights[:, near] += [insist, shape]
         bump = np.exp(-np.square(away / _EDGE))
-        bumps[:, near] = np.maximum(bumps[:, near], [mouth.close * bump, mouth.tuck * bump])
+        made_by = np.outer([mouth.close, mouth.tuck, mouth.tongue], bump)
+        bumps[:, near] = np.maximum(bumps[:, near], made_by)
         if mouth is not _REST:
             speech[near] = np.maximum(speech[near], away < 0.03)
     blended = sums / weights[[0, 1, 1]]

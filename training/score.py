@@ -32,6 +32,7 @@ class Score:
     r_width: float
     r_spread: float
     r_round: float
+    r_tongue: float
     recall: float
     precision: float
     recall_80: float
@@ -60,21 +61,21 @@ def score(net: VoiceNet, tracks: list[Track]) -> Score:
     rows, hits = [], []
     for track in tracks:
         table = np.concatenate([c.table() for c in curves([track.samples], HERTZ, net)])
-        true = track.truth.curves.reshape(len(table), 2, 5).mean(1)
+        true = track.truth.curves.reshape(len(table), 2, 6).mean(1)
         speech = track.truth.speech.reshape(len(table), 2).mean(1)
         width, true_width = table[:, 1] - table[:, 2], true[:, 1] - true[:, 2]
         rows.append([
             pearson(table[:, 0], true[:, 0]), pearson(width, true_width),
             pearson(table[:, 1], true[:, 1]), pearson(table[:, 2], true[:, 2]),
+            pearson(table[:, 8], true[:, 5]),
             float(table[speech > 0.5, 5].mean()), pearson(table[:, 0], table[:, 6]),
             lead(table[:, 0], true[:, 0]),
         ])  # fmt: skip
         hits.append([found(table[:, 3], track.truth.closures, x) for x in _THRESHOLDS])
-    r_open, r_width, r_spread, r_round, heard, energy, ahead = np.mean(rows, 0).tolist()
+    *shapes, heard, energy, ahead = np.mean(rows, 0).tolist()
     recall, precision = _rates(np.sum(hits, 0))
     at = int(np.argmin(np.abs(_THRESHOLDS - _SHUT)))
     best = float(recall[precision >= 0.80].max(initial=0))
-    shapes = (r_open, r_width, r_spread, r_round)
     return Score(*shapes, recall[at], precision[at], best, heard, energy, ahead)
 
 

@@ -34,6 +34,22 @@ def log_mel(audio: Tensor) -> Tensor:
     return (mel + _TINY).log().transpose(1, 2)
 
 
+def features(audio: Tensor) -> Tensor:
+    """float32 (b, n) at 16 kHz -> what the voice net hears, (b, 80, ceil(n / 160)).
+
+    Forty bands ``normalised``, and the same forty with their colour, which tells a held vowel
+    from a held tone where the first know only change.
+    """
+    mel = log_mel(audio)
+    return torch.cat([normalised(mel), coloured(mel)], 1)
+
+
+def coloured(mel: Tensor) -> Tensor:
+    """Log-mel (b, bands, t) without level: 0 is the loudest value of all, floored 16 nats below."""
+    loudest = mel.amax((1, 2), keepdim=True)
+    return (torch.maximum(mel - loudest, torch.tensor(-RANGE)) + RANGE / 2) * 0.25
+
+
 def normalised(mel: Tensor) -> Tensor:
     """Log-mel (b, bands, t) without the colour of microphone and voice and without level.
 

@@ -27,11 +27,14 @@ from . import mel, voice
 from .resample import speech
 from .windows import overlapped
 
-CURVES = ("open", "spread", "round", "close", "tuck")  # each 0..1
+CURVES = ("open", "spread", "round", "close", "tuck", "tongue")  # each 0..1
 RATE = 50  # Hz
+TABLE = (*CURVES[:5], "voiced", "loudness", "pitch", "tongue")  # columns of a table of curves
 WEIGHTS = Path(__file__).with_name("mouth_curves.safetensors")
 CHANNELS = 128
 DILATIONS = (1, 2, 4, 8, 16, 1, 2, 4)
+SONG_CHANNELS = 64
+SONG_DILATIONS = (1, 2, 4, 8, 16, 32, 64)
 LEAD = 0.02  # seconds by which the lips go before the sound
 _WINDOW, _OVERLAP = 12 * mel.RATE, 4 * mel.RATE  # samples
 _CLOSING = (0.05, 0.85)  # what the net says where a closure begins and where it is complete
@@ -43,7 +46,7 @@ _FADE = 6  # values over which a face relaxes when the sound ends, 0.12 s
 class Curves:
     """A piece of the curves at 50 Hz, t values of each.
 
-    values: float32 (t, 5), 0..1, in the order of ``CURVES``.
+    values: float32 (t, 6), 0..1, in the order of ``CURVES``.
     voiced: float32 (t,), 0 no speech .. 1 speech.
     loudness: float32 (t,), 0..1, relative to the loud parts of the speech around.
     pitch: float32 (t,), semitones above the speaker's median; 0 where there is none.
@@ -55,18 +58,18 @@ class Curves:
     pitch: np.ndarray
 
     def table(self) -> np.ndarray:
-        """float32 (t, 8): values, voiced, loudness, pitch side by side."""
+        """float32 (t, 9), the columns of ``TABLE`` side by side."""
         sides = [self.voiced[:, None], self.loudness[:, None], self.pitch[:, None]]
-        return np.concatenate([self.values, *sides], 1)
+        return np.concatenate([self.values[:, :5], *sides, self.values[:, 5:]], 1)
 
     @classmethod
     def of_table(cls, table: np.ndarray) -> Curves:
         """The opposite of ``table``."""
-        return cls(table[:, :5], table[:, 5], table[:, 6], table[:, 7])
+        return cls(table[:, [0, 1, 2, 3, 4, 8]], table[:, 5], table[:, 6], table[:, 7])
 
 
 class _Block(nn.Module):
-    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+    def __init__(self, channels: int, dilation: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(1, channels)
         self.wide = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
@@ -77,10 +80,10 @@ class _Block(nn.Module):
         return x + self.mix(self.dropout(functional.gelu(self.wide(self.norm(x)))))
 
 
-class VoiceNet(nn.Module):
-    """Normalised log-mel (b, 40, 2 t) at 100 Hz -> logits (b, 6, t) at 50 Hz.
+class SpeechNet(nn.Module):
+    """Normalised log-mel (b, 40, 2 t) at 100 Hz -> logits (b, 6, t) at 50 Hz: what speech does.
 
-    The first five are ``CURVES``, the last is the presence of speech.
+    The first five are ``CURVES`` without the tongue, the last is the presence of speech.
     """
 
     def __init__(self, dropout: float = 0.0) -> None:
@@ -88,10 +91,35 @@ class VoiceNet(nn.Module):
         self.entry = nn.Conv1d(mel.N_MELS, CHANNELS, 4, stride=2, padding=1)
         self.blocks = nn.Sequential(*(_Block(CHANNELS, d, dropout) for d in DILATIONS))
         self.norm = nn.GroupNorm(1, CHANNELS)
-        self.exit = nn.Conv1d(CHANNELS, len(CURVES) + 1, 1)
+        self.exit = nn.Conv1d(CHANNELS, 6, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.exit(functional.gelu(self.norm(self.blocks(self.entry(x)))))
+
+
+class VoiceNet(nn.Module):
+    """``mel.features`` (b, 80, 2 t) at 100 Hz -> logits (b, 7, t) at 50 Hz: speech and song.
+
+    The first six are ``CURVES``, the last is the presence of a voice that speaks or sings.
+    ``speech`` hears the bands without their colour, which is what carries over from one voice to
+    the next, but a held note is nothing but colour: ``song`` hears both and corrects.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speech = SpeechNet()
+        self.song = nn.Sequential(
+            nn.Conv1d(2 * mel.N_MELS, SONG_CHANNELS, 4, stride=2, padding=1),
+            nn.Sequential(*(_Block(SONG_CHANNELS, d) for d in SONG_DILATIONS)),
+            nn.GroupNorm(1, SONG_CHANNELS),
+            nn.GELU(),
+            nn.Conv1d(SONG_CHANNELS, len(CURVES) + 1, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        said = self.speech(x[:, : mel.N_MELS])
+        said = torch.cat([said[:, :5], torch.zeros_like(said[:, :1]), said[:, 5:]], 1)
+        return said + self.song(x)
 
 
 @lru_cache(1)
@@ -126,19 +154,19 @@ def curves(
 
 @torch.inference_mode()
 def analyse(audio: np.ndarray, net: VoiceNet) -> np.ndarray:
-    """Sound at 16 kHz, float32 (n,) -> rows as of ``Curves.table``, (ceil(n / 320), 8)."""
+    """Sound at 16 kHz, float32 (n,) -> rows as of ``Curves.table``, (ceil(n / 320), 9)."""
     n = -(-len(audio) // voice.HOP)
     samples = torch.zeros(1, n * voice.HOP)
     samples[0, : len(audio)] = torch.from_numpy(np.ascontiguousarray(audio))
-    found = net(mel.normalised(mel.log_mel(samples))).sigmoid()[0].T.numpy()  # t 6
-    voiced = voice.gate(found[:, -1], audio)
-    values = shaped(found[:, :-1]) * voiced[:, None]
-    sides = [voiced, voice.loudness(audio) * voiced, voice.pitch(audio) * (voiced > 0)]
-    return np.concatenate([values, np.stack(sides, 1)], 1).astype(np.float32)
+    logits = net(mel.features(samples))[0].T  # t 7
+    voiced = voice.gate(logits[:, -1].numpy(), audio)
+    values = shaped(logits[:, :-1].sigmoid().numpy()) * voiced[:, None]
+    loudness, pitch = voice.loudness(audio) * voiced, voice.pitch(audio) * (voiced > 0)
+    return Curves(values, voiced, loudness, pitch).table().astype(np.float32)
 
 
 def shaped(values: np.ndarray) -> np.ndarray:
-    """The net's (t, 5) -> curves (t, 5): closures are made decisive, and lips that close meet.
+    """The net's (t, 6) -> curves (t, 6): closures are made decisive, and lips that close meet.
 
     A net trained on the mean error hedges: half a closure is a sure sign of one.
     """
@@ -173,7 +201,7 @@ def at_fps(
             keep = max(0, int((done * RATE / fps + shift) // 1) - first)
             held, first = held[keep:], first + min(keep, len(held))
     if done < n_frames:
-        columns = held.shape[1] if held is not None else len(CURVES)
+        columns = held.shape[1] if held is not None else len(TABLE)
         yield np.zeros((n_frames - done, columns), np.float32)
 
 

@@ -18,7 +18,7 @@ class Speech:
         self._table: np.ndarray | None = None
 
     def table(self, check: Callable[[], None] = lambda: None) -> np.ndarray:
-        """The curves of all of it at 50 Hz, float32 (t, 8) as of ``Curves.table``.
+        """The curves of all of it at 50 Hz, float32 (t, 9) as of ``Curves.table``.
 
         6 MB for an hour; kept. check(): called for every block; what it raises cancels.
         """

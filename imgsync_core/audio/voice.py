@@ -16,6 +16,11 @@ _PITCH = (65.0, 420.0)  # Hz
 _PITCH_WINDOW = 960  # samples, 60 ms
 _OCTAVE = 8.5  # semitones from the median beyond which a pitch is an octave off
 _PERIODIC = 0.55  # normalised autocorrelation from which on a frame counts as pitched
+_FORMANT_WINDOW = 1024  # samples, 64 ms
+_FORMANT_BAND = (600, 4200)  # Hz
+_DEEPEST = 50.0  # dB below the highest peak at which an envelope ends
+_CLIMB = (2.0, 32.0)  # dB by which an envelope with formants climbs at least and at most
+_DOUBT = 4.0  # logits that a sound without formants loses
 _OPEN_AT, _OPEN_RANGE = 0.30, 0.30  # probability of speech at which the gate starts, and its ramp
 
 
@@ -84,16 +89,58 @@ def _without_jumps(hertz: np.ndarray) -> np.ndarray:
 
 
 def gate(speech: np.ndarray, audio: np.ndarray) -> np.ndarray:
-    """Probability of speech (t,) and the samples it is about -> 0 shut .. 1 open, (t,).
+    """Logits of a voice (t,) and the samples they are about -> 0 shut .. 1 open, (t,).
 
-    Opens 40 ms ahead and holds 60 ms, so that soft starts and short closures stay inside.
+    Opens 40 ms ahead and holds 60 ms, so that soft starts and short closures stay inside. A sound
+    without formants has to be a voice beyond doubt.
     """
     level = rms(audio)
     if not len(level) or level.max() < SILENCE:
         return np.zeros_like(speech)
-    held = np.lib.stride_tricks.sliding_window_view(np.pad(speech, (3, 2)), 6).max(1)
+    sure = 0.5 + 0.5 * np.tanh((speech - _DOUBT * (1 - formants(audio))) / 2)  # the sigmoid
+    held = np.lib.stride_tricks.sliding_window_view(np.pad(sure, (3, 2)), 6).max(1)
     wide = np.clip((held - _OPEN_AT) / _OPEN_RANGE, 0, 1)
     return spread_out(wide * wide * (3 - 2 * wide), 2)
+
+
+def formants(audio: np.ndarray) -> np.ndarray:
+    """float32 (n,) -> 0..1 per 20 ms: whether the spectrum falls and rises, as those of vowels do.
+
+    Tones without a vocal tract do not climb again, or plunge between their partials. Mean over
+    a second.
+    """
+    count = -(-len(audio) // HOP)
+    side = (_FORMANT_WINDOW - HOP) // 2
+    padded = np.zeros(count * HOP + 2 * side, np.float32)
+    padded[side : side + len(audio)] = audio
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FORMANT_WINDOW)[::HOP]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_FORMANT_WINDOW).astype(np.float32)))
+    envelope = 20 * np.log10(np.maximum(power, 1e-9))  # t bins
+    narrow = _highest(envelope, 20)  # within 310 Hz: plunges between partials stay
+    wide = _highest(envelope, 24)  # within 375 Hz: they are bridged, valleys between formants stay
+    low, high = _CLIMB
+    found = np.clip((_climb(wide) - low) / 2, 0, 1) * np.clip((high - _climb(narrow)) / 4, 0, 1)
+    return spread_out(found, 25)
+
+
+def _highest(envelope: np.ndarray, side: int) -> np.ndarray:
+    """dB (t, bins) -> the highest within some bins on either side, floored at ``_DEEPEST``."""
+    padded = np.pad(envelope, ((0, 0), (side, side)), mode="edge")
+    left = 2 * side
+    step = 1
+    while left:
+        step = min(step, left)
+        padded = np.maximum(padded[:, :-step], padded[:, step:])
+        left -= step
+        step *= 2
+    return np.maximum(padded, padded.max(1, keepdims=True) - _DEEPEST)
+
+
+def _climb(envelope: np.ndarray) -> np.ndarray:
+    """dB (t, bins) -> dB (t,) from the deepest valley to a later peak, between 0.6 and 4.2 kHz."""
+    first, last = (int(hertz * _FORMANT_WINDOW / RATE) for hertz in _FORMANT_BAND)
+    band = envelope[:, first:last]
+    return (band - np.minimum.accumulate(band, 1)).max(1)
 
 
 def spread_out(values: np.ndarray, side: int) -> np.ndarray:

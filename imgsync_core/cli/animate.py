@@ -94,7 +94,7 @@ def _declared() -> dict[str, list[tuple[str, Option]]]:
 
 def _add_options(p: argparse.ArgumentParser) -> None:
     """The options that engines declare; each checks its own range and choices later."""
-    group = p.add_argument_group("options of engines with networks")
+    group = p.add_argument_group("options of engines")
     for name, having in _declared().items():
         _, option = having[0]
         words: dict[str, Any] = {"dest": f"option_{name}", "default": None}
@@ -184,6 +184,7 @@ def _host(args: argparse.Namespace) -> Any:
 def _faces(args: argparse.Namespace) -> None:
     import json
 
+    from ..face.doubt import doubt
     from ..face.find import find_faces, pick
     from ..media.overlay import draw_faces
     from ..media.picture import load_picture
@@ -201,6 +202,8 @@ def _faces(args: argparse.Namespace) -> None:
             f"face {i}: {w:.0f}x{h:.0f} at ({x:.0f}, {y:.0f}), "
             f"lip line {face.confidence * 100:.0f} % sure"
         )
+        if sentence := doubt(face):
+            print(f"note: {sentence}")
 
 
 def _curves(args: argparse.Namespace) -> None:

@@ -146,8 +146,10 @@ def run_job(job: Job, args: argparse.Namespace) -> None:
 
 
 def _tell(prepared: Prepared, args: argparse.Namespace) -> None:
-    if prepared.forecast is not None and not (args.quiet or args.json):
-        print(prepared.forecast.sentence(), file=sys.stderr)
+    if prepared.forecast is None or args.quiet or args.json:
+        return
+    for line in (prepared.forecast.sentence(), *(f"note: {note}" for note in prepared.notes)):
+        print(line, file=sys.stderr)
 
 
 def _background(args: argparse.Namespace) -> RGB:

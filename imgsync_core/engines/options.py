@@ -21,6 +21,7 @@ class Option:
     flag: on a command line, where the name is taken there; "-" = it has no word of its own.
     file: the text is the name of a model's file.   rare: few ever change it.
     strength: how much of a motion; 1 is natural, shown as a slider.
+    words_only: only a command line has it: in saved graphs a new widget would shift the others.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Option:
     file: bool = False
     rare: bool = False
     strength: bool = False
+    words_only: bool = False
 
     @property
     def word(self) -> str:

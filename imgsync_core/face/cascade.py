@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .pixels import shrunk
+from .pixels import product, shrunk
 
 SIDE = 20  # px of the window
 AREA = (SIDE - 2) ** 2  # the contrast is taken without the window's border
 FLAT = AREA * 10  # a window with a standard deviation under 10 is flat: not looked at
 EARLY = 6  # stages that use integral images
-PIECE = 3  # windows multiplied at once
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Cascade:
 
 @cache
 def load(name: str) -> Cascade:
-    """The cascade called "face" or "eye"."""
+    """The cascade called "face"."""
     with np.load(Path(__file__).with_name("cascades.npz")) as file:
         data = {key: file[f"{name}_{key}"] for key in CASCADE_KEYS}
     nodes = data["features"].reshape(-1)
@@ -214,22 +213,13 @@ def _late(windows: Windows, levels: Sequence[np.ndarray], cascade: Cascade) -> W
     for first, last, limit in zip(
         cascade.ends[EARLY - 1 :], cascade.ends[EARLY:], cascade.limits[EARLY:], strict=False
     ):
-        values = _product(pixels, cascade.filters[:, 2 * first : 2 * last])
+        values = product(pixels, cascade.filters[:, 2 * first : 2 * last])
         over = values >= windows.contrast[:, None] * cascade.thresholds[2 * first : 2 * last]
         which = over[:, ::2] * np.int8(2) + over[:, 1::2]
         score = np.take_along_axis(cascade.leaves[first:last], which.T, 1).sum(0)
         passed = score >= limit
         windows, pixels = windows.kept(passed, score), pixels[passed]
     return windows
-
-
-def _product(pixels: np.ndarray, filters: np.ndarray) -> np.ndarray:
-    """(n, 400) @ (400, nodes), in pieces too small for the BLAS to start threads for: waking them
-    costs more than the work, many times more when the cores are busy."""
-    n = len(pixels)
-    padded = np.zeros((-(-n // PIECE), PIECE, pixels.shape[1]), np.float32)
-    padded.reshape(-1, pixels.shape[1])[:n] = pixels
-    return (padded @ filters).reshape(-1, filters.shape[1])[:n]
 
 
 def grouped(

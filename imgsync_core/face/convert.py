@@ -1,9 +1,9 @@
-"""Turn OpenCV's cascade files into `cascades.npz` (needed once; the result is in the package).
+"""Turn OpenCV's cascade file into `cascades.npz` (needed once; the result is in the package).
 
-    python -m imgsync_core.face.convert haarcascade_frontalface_alt2.xml haarcascade_eye.xml
+    python -m imgsync_core.face.convert haarcascade_frontalface_alt2.xml
 
-The two files are in every `opencv-python-headless` wheel of version 4, in cv2/data. Only upright
-Haar features in trees of one or two nodes are understood; both files are of that kind.
+The file is in every `opencv-python-headless` wheel of version 4, in cv2/data. Only upright Haar
+features in trees of one or two nodes are understood; it is of that kind.
 """
 
 import sys
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-NAMES = ("face", "eye")
+NAMES = ("face",)
 TARGET = Path(__file__).with_name("cascades.npz")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import FaceError
 from .cascade import detect, grouped, load
+from .doubt import DOUBT
 from .geometry import Face, Frame
 from .pixels import brightened, grey, reduced, turned
 from .refine import refined
@@ -17,7 +18,6 @@ TURNS = tuple(math.radians(angle) for angle in (15, -15, 30, -30))
 NEIGHBOURS = (5, 3, 2)  # windows that agree on a face; fewer when no look finds one
 CLEAR = 14  # so many, and no other look is needed
 TURNED = 9  # at least so many for a face that is not upright
-DOUBT = 0.45  # confidence of the lips under which a face that is not clear is none
 HALF = np.array([0.5, 0.5, 0.0])  # of the side: from a box's corner to its centre
 LOWEST = 12  # px; smaller pictures hold no face
 MOUTH_AT_LEAST = 0.85  # IOD that a mouth is below the eyes
@@ -38,7 +38,7 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
         return []
     found, clear = _search(rgb)
     faces = [refined(rgb, spot, angle) for (spot, angle), _ in found]
-    if not clear:
+    if not clear:  # a face that is neither seen clearly nor trusted is none
         faces = [face for face in faces if face.confidence >= DOUBT]
     faces = [face for face in faces if _shown(face, rgb.shape[1], rgb.shape[0])]
     return sorted(faces, key=lambda face: -face.box[2])

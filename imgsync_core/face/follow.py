@@ -31,7 +31,7 @@ OFF, PULL = 0.05, 0.2  # IOD: a check that is so far off pulls this much
 WRONG = 0.3  # IOD: a check so far off saw something else
 LOOK = 6  # frames of a lost face between two searches of the whole picture
 STRANGER = 0.5  # likeness under which a face that turns up is somebody else
-DIFFERENT = 0.3  # likeness under which a face that was being followed has been swapped
+DIFFERENT = 0.4  # likeness under which a face that was being followed has been swapped
 NEAR, FAR = 0.2, 3.0  # likeness that nearness is worth; IOD beyond which it says nothing
 JUMP = 1.3  # times larger or smaller in one frame: not the same face
 CALM, SURE_STEP = 0.75, 0.03  # share of the old lips that is kept at rest; IOD of real motion
@@ -225,7 +225,7 @@ class _View:
     def lips(self, place: Place, usual: Lips, last: Lips | None) -> Lips:
         """The lips of the face at a place in the frame."""
         frame = self.inside(place).frame
-        return find_lips(self.image, frame, usual.line[1] - usual.inner / 2, last)
+        return find_lips(self.image, frame, last)
 
     def look(self, place: Place) -> Look:
         """How the face at a place in the frame looks."""
@@ -247,7 +247,9 @@ def _place_of(face: Face) -> Place:
 
 def _lips_of(shape: Face) -> Lips:
     line = float(shape.lip_line[0]), float(shape.lip_line[1])
-    return Lips(line, shape.mouth, shape.inner, shape.confidence)
+    upper = line[1] - shape.inner - float(shape.lip_top[1])
+    lower = float(shape.lip_bottom[1]) - line[1]
+    return Lips(line, shape.mouth, shape.inner, upper, lower, shape.confidence)
 
 
 def _calmed(last: Lips, new: Lips) -> Lips:
@@ -267,6 +269,8 @@ def _calmed(last: Lips, new: Lips) -> Lips:
         (u, v),
         mixed(last.corners, new.corners, ends),
         float(mixed(last.inner, new.inner, part)),
+        float(mixed(last.upper, new.upper, part)),
+        float(mixed(last.lower, new.lower, part)),
         float(mixed(last.confidence, new.confidence, 0.2)),
     )
 

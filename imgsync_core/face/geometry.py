@@ -45,7 +45,7 @@ class Face:
     chin: np.ndarray  # (2,)
     oval: tuple[float, float, float, float, float]  # centre x, y, half width, half height, roll
     eye_size: tuple[float, float]  # half width and half opening of an eye
-    confidence: float  # 0..1 of the lip line; low: open the mouth less, and warn
+    confidence: float  # 0..1, how often such eyes and lip line are right (doubt.py)
     source: str  # "found", "landmarks" or "points"
 
     @property
@@ -240,15 +240,18 @@ def with_mouth(
     line: np.ndarray,
     inner: float = 0.0,
     chin: float | None = None,
+    rims: tuple[float, float] | None = None,
 ) -> Face:
     """The face with this lip line; lips and chin follow it. Lengths in px, points (x, y).
 
-    chin: v of it in IOD, if it is known
+    chin, rims: v in IOD of it, and of the upper lip's top and the lower lip's bottom, if known
     """
     frame = Frame.of(face.eyes)
     size = float(np.hypot(*(corners[1] - corners[0]))) / (2 * MOUTH_HALF) / frame.iod
     u, v = frame.into(line)
-    thick = min(1.3, max(0.7, 0.87 * size))
+    if rims is None:
+        thick = min(1.3, max(0.7, 0.87 * size))
+        rims = float(v) - inner / frame.iod - LIP_UP * thick, float(v) + LIP_DOWN * thick
     low = float(v) + CHIN_DOWN - MOUTH_DOWN if chin is None else chin
     top = -CROWN_UP
     middle = frame.out(0, (low + top) / 2)
@@ -257,8 +260,8 @@ def with_mouth(
         face,
         mouth=np.asarray(corners, float),
         lip_line=np.asarray(line, float),
-        lip_top=frame.out(u, v - inner / frame.iod - LIP_UP * thick),
-        lip_bottom=frame.out(u, v + LIP_DOWN * thick),
+        lip_top=frame.out(u, rims[0]),
+        lip_bottom=frame.out(u, rims[1]),
         inner=float(inner),
         chin=frame.out(u * 0.7, low),
         oval=(*middle.tolist(), a, (low - top) / 2 * frame.iod, roll),

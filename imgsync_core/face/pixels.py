@@ -6,6 +6,7 @@ import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 DARK = 90  # a picture without a level above this is dark
+PIECE = 3  # rows multiplied at once
 
 
 def reduced(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -91,3 +92,12 @@ def blurred(image: np.ndarray, sigma: float, axis: int) -> np.ndarray:
     length = image.shape[axis]
     parts = (k * padded.take(np.arange(i, i + length), axis=axis) for i, k in enumerate(kernel))
     return np.asarray(sum(parts), image.dtype)
+
+
+def product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(n, k) @ (k, m), in pieces too small for the BLAS to start threads for: waking them costs
+    more than the work, many times more when the cores are busy."""
+    n = len(rows)
+    padded = np.zeros((-(-n // PIECE), PIECE, rows.shape[1]), np.float32)
+    padded.reshape(-1, rows.shape[1])[:n] = rows
+    return (padded @ matrix).reshape(-1, matrix.shape[1])[:n]

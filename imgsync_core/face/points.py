@@ -10,7 +10,8 @@
 Everything but the version may be left out. Pixels of the upright picture before it is fitted; left
 is the viewer's left. What is given wins over what was found. What is not given follows: brows, oval
 and an unmentioned mouth go with the eyes, lips and chin with the corners of the mouth. Where no
-face was found around the points, the corners of the mouth make one of average proportions.
+face was found around the points, the corners of the mouth make one of average proportions, whose
+lips meet at the dark line between them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import numpy as np
 
 from ..errors import FaceError
 from .find import find_faces, pick
-from .geometry import Face, from_points, in_order, inside
+from .geometry import Face, from_points, in_order, inside, with_mouth
+from .muzzle import line_between
 
 VERSION = 1
 NAMES = (
@@ -55,10 +57,15 @@ class FacePoints:
 
     def face_in(self, rgb: np.ndarray) -> Face:
         """The face in a picture uint8 (h, w, 3). Raises FaceError."""
-        return self.face_of(find_faces(rgb), (rgb.shape[1], rgb.shape[0]))
+        return self.face_of(find_faces(rgb), (rgb.shape[1], rgb.shape[0]), rgb)
 
-    def face_of(self, faces: list[Face], size: tuple[int, int]) -> Face:
-        """The face among those found in a picture of `size` (width, height) px, largest first."""
+    def face_of(
+        self, faces: list[Face], size: tuple[int, int], rgb: np.ndarray | None = None
+    ) -> Face:
+        """The face among those found in a picture of `size` (width, height) px, largest first.
+
+        rgb: the picture, where a mouth without a face around it is to open at its own line
+        """
         if self.size not in (None, size):
             raise FaceError(
                 f"The points were made for a picture of {self.size[0]}x{self.size[1]} px, this "
@@ -68,7 +75,7 @@ class FacePoints:
         if not self.points:
             return _chosen(faces, self.face)
         base = _around(faces, self.points) if self.face is None else _chosen(faces, self.face)
-        return placed(base, self.points, size)
+        return placed(base, self.points, size, rgb)
 
 
 AUTOMATIC = FacePoints()
@@ -89,9 +96,14 @@ def _around(faces: list[Face], points: Mapping[str, np.ndarray]) -> Face | None:
         return None
 
 
-def placed(base: Face | None, points: Mapping[str, np.ndarray], size: tuple[int, int]) -> Face:
-    """The face found, or None, with the points of the user in it."""
-    face = _begun(points, size) if base is None else base
+def placed(
+    base: Face | None,
+    points: Mapping[str, np.ndarray],
+    size: tuple[int, int],
+    rgb: np.ndarray | None = None,
+) -> Face:
+    """The face found, or None, with the points of the user in it; rgb: the picture, if known."""
+    face = _begun(points, size, rgb) if base is None else base
     mouth_is_new = any(name in points for name in (*MOUTH, *MIDDLE))
     if any(name in points for name in EYES):
         face = _with_eyes(face, _pair(face.eyes, points, EYES), whole=not mouth_is_new)
@@ -116,8 +128,8 @@ def placed(base: Face | None, points: Mapping[str, np.ndarray], size: tuple[int,
     )
 
 
-def _begun(points: Mapping[str, np.ndarray], size: tuple[int, int]) -> Face:
-    """A face of average proportions where none was found."""
+def _begun(points: Mapping[str, np.ndarray], size: tuple[int, int], rgb: np.ndarray | None) -> Face:
+    """A face of average proportions where none was found; its lips meet where it is dark."""
     if not all(name in points for name in MOUTH):
         raise FaceError(
             "No face was found around these points. Give both corners of the mouth, and best the "
@@ -127,7 +139,8 @@ def _begun(points: Mapping[str, np.ndarray], size: tuple[int, int]) -> Face:
     if any(known) and not all(known):
         raise FaceError("No face was found around these points. Give both eyes, or none.")
     eyes = [points[name].tolist() for name in EYES] if all(known) else None
-    return from_points(size, mouth=[points[name] for name in MOUTH], eyes=eyes)
+    face = from_points(size, mouth=[points[name] for name in MOUTH], eyes=eyes)
+    return face if rgb is None else with_mouth(face, face.mouth, line_between(rgb, face.mouth))
 
 
 def _pair(old: np.ndarray, points: Mapping[str, np.ndarray], names: tuple[str, str]) -> np.ndarray:
@@ -196,13 +209,6 @@ def as_points(face: Face) -> dict[str, list[float]]:
     found |= {name: getattr(face, name) for name in MIDDLE}
     said = {name: [round(float(v), 2) for v in found[name]] for name in NAMES}
     return said | {OVAL: [*(round(v, 2) for v in face.oval[:4]), round(face.oval[4], 4)]}
-
-
-def blank(size: tuple[int, int]) -> Face:
-    """A face of average proportions in the middle of a picture, to be dragged into place."""
-    half = min(size) / 10
-    x, y = size[0] / 2, size[1] / 2 + min(size) * 0.12
-    return from_points(size, mouth=((x - half, y), (x + half, y)))
 
 
 def parse_points(text: str) -> FacePoints:

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .cascade import detect, grouped, load
+from . import cascade
+from .cascade import detect, grouped
 from .geometry import BROW_OUT, BROW_UP, Face, Frame, average, with_mouth
 from .lips import Lips, find_lips
+from .net import Net, load, places, seen
 from .pixels import blurred, brightened, grey, reduced, sampled, turned
 
-EYES = np.array([(0.309, 0.390), (0.703, 0.405)])  # in the cascade's box
-EYE_SHIFT = np.array([(0.043, 0.034), (0.021, 0.033)])  # IOD; the eye cascade looks up and left
-MOUTH_IN_BOX = 0.77
+BOX_DOWN, BOX_SIDE = 0.25, 2.5  # IOD; the box that the net expects around eyes
 DETAIL = 62  # px between the eyes at which eyes and lips are looked for
 LEAST = 12  # px of a picture in which parts are looked for
 CHIN = (1.3, 0.39, 0.2)  # IOD; v of the chin from v of the mouth, a constant, and the gap
@@ -34,25 +34,45 @@ def refined(rgb: np.ndarray, spot: np.ndarray, angle: float = 0.0) -> Face:
 
 def _details(image: np.ndarray, spot: np.ndarray, angle: float) -> Face:
     """The face in a small picture, float32 (h, w, 3)."""
-    side = spot[2]
-    eyes = _eyes(image, spot, angle)
+    side = float(spot[2])
+    eyes, spread = _eyes(image, spot, angle)
     frame = Frame.of(eyes)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    mouth = frame.into(spot[:2] + turn @ np.array([0, (MOUTH_IN_BOX - 0.5) * side]))[1]
-    lips = find_lips(image, frame, 0.5 * float(mouth) + 0.5 * 0.99)
+    lips = find_lips(image, frame, eyes=spread)
     face = replace(
         average(eyes, "found", lips.confidence),
-        box=tuple(float(v) for v in (*(spot[:2] - side / 2), side, side)),
+        box=(float(spot[0]) - side / 2, float(spot[1]) - side / 2, side, side),
         brows=_brows(image, frame),
     )
     return with_lips(face, lips, chin_of(image, frame, lips))
+
+
+def _eyes(image: np.ndarray, spot: np.ndarray, angle: float) -> tuple[np.ndarray, float]:
+    """Eye centres (2, 2) px, and the spread of the belief in them in IOD.
+
+    First as seen in the box, then in the box that belongs to such eyes, then from near.
+    """
+    across = np.array([math.cos(angle), math.sin(angle)])
+    eyes, _ = _pair(image, load("box"), Frame(spot[:2], spot[2] * across))
+    frame = Frame.of(eyes)
+    eyes, _ = _pair(image, load("box"), Frame(frame.out(0, BOX_DOWN), BOX_SIDE * frame.across))
+    eyes, _ = _pair(image, load("eyes"), Frame.of(eyes))
+    return _pair(image, load("eyes"), Frame.of(eyes))
+
+
+def _pair(image: np.ndarray, net: Net, frame: Frame) -> tuple[np.ndarray, float]:
+    """Eye centres (2, 2) px as a net sees them in these axes, and the spread, in its unit."""
+    belief = net(seen(image, net.patch, frame.out(*places(net.patch))))
+    both = [[belief[f"{axis} of {side} eye"] for axis in "uv"] for side in ("left", "right")]
+    eyes = np.stack([frame.out(u.mean, v.mean) for u, v in both])
+    return eyes, max(part.spread for pair in both for part in pair)
 
 
 def with_lips(face: Face, lips: Lips, chin: float | None = None) -> Face:
     """The face with these lips; chin: v of it, None: where it was, as seen from the lips."""
     frame = Frame.of(face.eyes)
     corners = frame.out(lips.corners[:, 0], lips.corners[:, 1])
-    face = with_mouth(face, corners, frame.out(*lips.line), lips.inner * frame.iod, chin)
+    rims = lips.line[1] - lips.inner - lips.upper, lips.line[1] + lips.lower
+    face = with_mouth(face, corners, frame.out(*lips.line), lips.inner * frame.iod, chin, rims)
     x, y, _, b, roll = face.oval
     half = (OVAL[0] * (lips.line[1] - lips.inner / 2) + OVAL[1]) * frame.iod
     return replace(face, oval=(x, y, half, b, roll), confidence=lips.confidence)
@@ -76,32 +96,6 @@ def chin_of(image: np.ndarray, frame: Frame, lips: Lips) -> float:
     edge[(points[..., 1] > image.shape[0] - 2).any(1)] = 0
     score = 2 * np.tanh(CHIN_EDGE * edge / 2) - 0.5 * ((v - usual) / CHIN_SPREAD) ** 2
     return float(v[score.argmax()])
-
-
-def _eyes(image: np.ndarray, spot: np.ndarray, angle: float) -> np.ndarray:
-    """Eye centres (2, 2) px: the middle of what the eye cascade finds near where eyes are."""
-    side = float(spot[2])
-    c, s = math.cos(angle), math.sin(angle)
-    turn = np.array([[c, -s], [s, c]])
-    n = max(int(side * 1.2), 40)
-    step = side * 1.2 / n
-    u, v = np.meshgrid((np.arange(n) + 0.5) * step, (np.arange(int(n * 0.72)) + 0.5) * step)
-    corner = spot[:2] + turn @ (np.array([-0.6, -0.6]) * side)
-    x, y = corner[:, None, None] + np.tensordot(turn, np.stack([u, v]), 1)
-    luma = grey(sampled(image, x - 0.5, y - 0.5))
-    boxes, _ = detect(luma, load("eye"), 0.17 * side / step, 0.42 * side / step)
-    seen = (boxes[:, :2] + boxes[:, 2:] / 2) * step / side - 0.1  # in the box
-    eyes = []
-    for prior in EYES:
-        at = prior
-        for sigma in (0.12, 0.072, 0.048):
-            distance = ((seen - at) ** 2).sum(1) / sigma**2
-            weight = np.exp(-distance / 2) * (distance < 6)
-            at = (weight @ seen + 0.3 * prior) / (weight.sum() + 0.3)
-        eyes.append(at)
-    centres = spot[:2] + ((np.array(eyes) - 0.5) * side) @ turn.T
-    frame = Frame.of(centres)
-    return centres + np.stack([u * frame.across + v * frame.down for u, v in EYE_SHIFT])
 
 
 def _brows(image: np.ndarray, frame: Frame) -> np.ndarray:
@@ -134,7 +128,7 @@ def near(rgb: np.ndarray, last: Face) -> Face | None:
     if angle:
         luma, back = turned(luma, -angle)
     side = w / factor
-    boxes, scores = detect(luma, load("face"), side * 0.75, side * 1.35)
+    boxes, scores = detect(luma, cascade.load("face"), side * 0.75, side * 1.35)
     boxes, scores, members = grouped(boxes, scores, 1)
     if not len(boxes):
         return None

@@ -48,6 +48,7 @@ class Converter:
             self._aspect = Fraction(1)
         self._reformatter = VideoReformatter()
         self._shape: tuple[int, int, bool] | None = None
+        self._turn: tuple[bool, int, int] | None = None  # axes swapped, steps down and across
 
     def picture(self, frame: Any) -> np.ndarray:
         """uint8 (h, w, 3 or 4) of an ``av.VideoFrame``; all have the shape of the first."""
@@ -85,18 +86,27 @@ class Converter:
         return guess
 
     def _upright(self, picture: np.ndarray, frame: Any) -> np.ndarray:
-        """Turned and mirrored as the file's display matrix says, to the nearest right angle."""
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        """Turned and mirrored as the display matrix says, to the nearest right angle.
+
+        The first frame's is that of all: looking at the side data of a frame makes PyAV keep it
+        until Python collects garbage, a second of Full HD at a time.
+        """
+        if self._turn is None:
+            self._turn = self._turn_of(frame.side_data.get("DISPLAYMATRIX"))
+        swapped, down, across = self._turn
+        turned = picture.swapaxes(0, 1) if swapped else picture
+        return turned[::down, ::across]
+
+    def _turn_of(self, matrix: Any) -> tuple[bool, int, int]:
         if matrix is None:
-            return picture
+            return False, 1, 1
         # ISO/IEC 14496-12, 6.2.2: x' = a x + c y, y' = b x + d y; rows are a b u, c d v, x y w
         a, b, _, c, d = np.frombuffer(bytes(matrix), "<i4")[:5].astype(float)
         straight = abs(a) + abs(d) >= abs(b) + abs(c)
         if min(abs(a) + abs(d), abs(b) + abs(c)) > 0.02 * max(abs(a) + abs(d), abs(b) + abs(c)):
             self._notes.tell("a turn that is no right angle was taken for the nearest one")
         across, down = (a, d) if straight else (c, b)
-        turned = picture if straight else picture.swapaxes(0, 1)
-        return turned[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+        return not straight, -1 if down < 0 else 1, -1 if across < 0 else 1
 
 
 # -- high dynamic range --

@@ -296,9 +296,10 @@ def seams(args: argparse.Namespace) -> None:
 
     def listening(self, latents):
         kept.append(latents.float().cpu())
-        return drawn(self, latents)
+        for some in torch.arange(latents.shape[2]).split(4):
+            yield torch.zeros(len(some), 3, 64, 64)  # what they look like is of no interest
 
-    drawn, Drawer.drawn = Drawer.drawn, listening
+    Drawer.drawn = listening
     engines.SquarePaste.paste = lambda self, drawn: np.zeros((len(drawn), 256, 256, 3), np.uint8)
     with tempfile.TemporaryDirectory() as name:
         folder = weights(Path(name) / "weights")

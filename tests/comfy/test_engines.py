@@ -21,7 +21,7 @@ pytestmark = [
 ]
 FILES = ("latentsync_unet.pt", "tiny.pt", "diffusion_pytorch_model.safetensors")
 LIPS = {"engine": "latentsync", "engine.steps": 1, "engine.guidance": 1.5,
-        "engine.deepcache": False, "engine.mode": "default", "engine.resolution": 64,
+        "engine.deepcache": False, "engine.mode": "default", "engine.resolution": 0,
         "engine.weights": "latentsync/LatentSync-1.5/latentsync_unet.pt",
         "engine.whisper": "auto", "engine.vae": "auto", "engine.low_memory": False,
         "engine.auto": False, "engine.compile": False, "engine.lively": False}  # fmt: skip

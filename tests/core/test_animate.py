@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,9 +17,12 @@ from imgsync_core.engines.registry import engine
 from imgsync_core.errors import InputError
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.tracks import FollowedFace, StillFace
+from imgsync_core.face.wanted import WantedFace
+from imgsync_core.job import Animation, Job, prepare
 from imgsync_core.media.frames import ArrayFrames, StillFrames
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound
+from imgsync_core.media.video import VideoFrames
 from imgsync_core.timeline import Timeline
 
 from .command import imgsync
@@ -86,7 +90,9 @@ def test_the_head_moves_little_and_less_in_silence():
 def test_the_mouth_is_shut_where_nobody_speaks():
     poses = perform(table(), Fraction(50), 3000, seed=1)
     t = (np.arange(3000) / 50) % 3
-    assert np.abs(poses[(t > 2.1) & (t < 2.9), :5]).max() == 0
+    pause = (t > 2.1) & (t < 2.68)  # then the lips part for breath
+    assert np.abs(poses[pause, :5]).max() == 0
+    assert np.abs(poses[(t > 2.1) & (t < 2.9), 1:5]).max() == 0
 
 
 def test_a_seed_decides_everything():
@@ -178,7 +184,8 @@ def test_no_face(imgsync, files):
 def test_curves(imgsync, files, name):
     assert imgsync("curves", files / "a.wav", "-o", files / name).code == 0
     wanted = {"t", "open", "width", "spread", "round", "close", "tuck", "blink", "yaw", "pitch",
-              "roll"}  # fmt: skip
+              "roll", "brow", "shift_x", "shift_y", "gaze_x", "gaze_y", "squint",
+              "tongue"}  # fmt: skip
     if name.endswith(".npz"):
         with np.load(files / name) as found:
             assert set(found) == wanted and len(found["t"]) == 150
@@ -209,3 +216,52 @@ def test_the_command_says_what_to_expect(imgsync, files, engine, words, monkeypa
     told = json.loads(imgsync(*job, files / "b.mp4", "--json").out)["forecast"]
     assert told["engine"] == "built-in" and told["frames"] == 75 and told["seconds"] > 0
     assert "Built-in" not in imgsync(*job, files / "c.mp4", "--quiet").err
+
+
+def test_a_face_that_is_not_sure_opens_less_and_says_so(picture, face, speech):
+    still, who = StillFrames(Picture(picture)), replace(face, confidence=0.2)
+    voice = ArraySound(speech, RATE)
+
+    def opened(face):
+        how = Animation(who=WantedFace(face=face), options={"head": 0, "blink": 0, "expression": 0})
+        ready = prepare(Job(still, voice, animation=how))
+        frames = ready.frames.read(0, 75).astype(int)
+        return np.abs(frames - picture).sum(), ready.notes
+
+    (sure, quiet), (unsure, told) = opened(face), opened(who)
+    assert unsure < 0.85 * sure and not quiet
+    assert len(told) == 1 and "20 % sure" in told[0] and "opens less" in told[0]
+
+
+def test_curves_that_were_edited_replace_what_is_heard(imgsync, files):
+    """Written, edited and read: the mouth does what the file says, at the file's times."""
+    assert imgsync("curves", files / "a.wav", "-o", files / "c.csv").code == 0
+    with (files / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for i, row in enumerate(rows):
+        row |= {
+            "open": 0.9 if 50 <= i < 100 else 0.0,
+            "close": 0,
+            "round": 0,
+            "spread": 0,
+            "tuck": 0,
+        }
+    with (files / "c.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    still = "head=0,blink=0,expression=0"
+    words = ["animate", files / "a.png", files / "a.wav", "--strength", still, "--quiet",
+             "--curves", files / "c.csv", "-o"]  # fmt: skip
+
+    def moving(path, *more):
+        assert imgsync(*words, path, *more).code == 0
+        frames = VideoFrames(path).read(0, 75)[:, 140:220, 90:170].astype(int)
+        return np.flatnonzero(np.abs(frames - frames[0]).mean((1, 2, 3)) > 1.5)
+
+    shown = moving(files / "a.mkv")
+    assert shown[0] in range(24, 27) and shown[-1] in range(48, 52)
+    later = moving(files / "b.mkv", "--offset-ms", "400")
+    assert later[0] - shown[0] in range(9, 12)
+    ran = imgsync(*words[:-2], "nowhere.csv", "-o", files / "x.mp4")
+    assert ran.code == 1 and "nowhere.csv" in ran.err

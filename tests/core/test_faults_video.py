@@ -1,5 +1,6 @@
 """Odd and damaged video files: what is shown, and what is said about it, against ffmpeg."""
 
+import gc
 import random
 import struct
 from fractions import Fraction
@@ -480,3 +481,22 @@ def test_reading_in_chunks_is_reading_one_by_one(ffmpeg, tmp_path, fps):
         chunks = range(0, source.n_frames, size)
         got = [n for i in chunks for n in numbers(source.read(i, min(i + size, source.n_frames)))]
         assert got == single
+
+
+def test_no_frame_waits_for_the_garbage_collector(tmp_path, ffmpeg):
+    """Frames are megabytes that Python counts as one object: cycles round them are a leak."""
+    path = tmp_path / "a.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=2", "-pix_fmt", "yuv420p", path)
+    video = VideoFrames(path)
+    video.read(0, 4)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for start in (30, 5, 40, 0):
+            video.read(start, start + 6)
+        gc.collect()
+        held = [type(one).__name__ for one in gc.garbage]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert "VideoFrame" not in held

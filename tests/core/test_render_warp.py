@@ -191,11 +191,14 @@ def test_a_grey_picture_stays_grey(picture):
 
 
 def test_seams_are_bounded(picture):
-    """A smooth picture stays smooth, but for lips, lash lines and what is between the lips."""
+    """A smooth picture stays smooth, but for lips, lash lines and what is between the lips.
+
+    The tongue's tip parts the lips, as opening does.
+    """
     y, x = np.mgrid[:SIDE, :SIDE]
     smooth = np.stack([120 + x / 4, 100 + y / 4, 90 + (x + y) / 8], axis=2).astype(np.uint8)
     still = Renderer(smooth, demo_face(SIDE))
-    poses = [MOVES[n] for n in COLUMNS if n not in ("open", "blink")]
+    poses = [MOVES[n] for n in COLUMNS if n not in ("open", "blink", "tongue")]
     poses += [Pose(yaw=12, pitch=12, roll=-12), Pose(brow=-1, spread=0.5, round=0.5, tuck=1)]
     frames = still.render(track(*poses)).astype(int)
     for axis in (1, 2):
@@ -238,7 +241,9 @@ def test_a_face_at_the_border(picture, margin):
 def test_a_tiny_face_and_odd_numbers():
     small = demo_picture(24)
     still = Renderer(small, demo_face(24))
-    wild = np.array([[np.nan, np.inf, -np.inf, 9, -9, 3, -7, 1e9, -1e9, 400, 5, -5]])
+    wild = np.array(
+        [[np.nan, np.inf, -np.inf, 9, -9, 3, -7, 1e9, -1e9, 400, 5, -5, 99, -1e9, 7, 8]]
+    )
     assert still.render(wild).shape == (1, 24, 24, 3)
 
 
@@ -255,7 +260,7 @@ def test_an_open_smile_keeps_its_own_teeth(renderer, picture):
     face = demo_face(SIDE, inner=0.1 * 0.172 * SIDE, lip_line=line)
     still = Renderer(smile, face)
     wide, shut = still.render(track(Pose(open=1), Pose(close=1)))
-    teeth = slice(int(0.612 * SIDE), int(0.618 * SIDE)), slice(SIDE // 2 - 3, SIDE // 2 + 3)
+    teeth = slice(int(0.618 * SIDE), int(0.625 * SIDE)), slice(SIDE // 2 - 3, SIDE // 2 + 3)
     lifted = np.roll(wide, 1, axis=0)
     best = min(np.abs(w[teeth].astype(int) - smile[teeth]).mean() for w in (wide, lifted))
     assert best < 12
@@ -264,7 +269,7 @@ def test_an_open_smile_keeps_its_own_teeth(renderer, picture):
 
 
 def test_wrong_shapes_are_named(renderer, picture):
-    with pytest.raises(ValueError, match=r"\(t, 12\)"):
+    with pytest.raises(ValueError, match=r"\(t, 16\)"):
         renderer.render(np.zeros((3, 5)))
     with pytest.raises(ValueError, match="uint8"):
         Renderer(picture.astype(np.float32), demo_face(SIDE))

@@ -27,7 +27,7 @@ def table(sound: np.ndarray, rate: int = RATE, size: int | None = None) -> np.nd
     size = size or n
     blocks = (sound[..., i : i + size] for i in range(0, n, size))
     pieces = [piece.table() for piece in voice.curves(blocks, rate)]
-    return np.concatenate(pieces) if pieces else np.zeros((0, 8), np.float32)
+    return np.concatenate(pieces) if pieces else np.zeros((0, 9), np.float32)
 
 
 def speechlike(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_loudness_does_not_matter(speech: np.ndarray, whole: np.ndarray, gain: i
 def test_a_scrap_of_sound_is_enough(speech: np.ndarray, seconds: float) -> None:
     n = max(1, int(seconds * RATE))
     found = table(speech[3000 : 3000 + n])
-    assert found.shape == (math.ceil(n / 320), 8)
+    assert found.shape == (math.ceil(n / 320), 9)
     assert np.isfinite(found).all() and found[:, :7].min() >= 0 and found[:, :7].max() <= 1
 
 
@@ -237,4 +237,4 @@ def test_frames_after_the_sound_relax() -> None:
 
 
 def test_frames_without_any_sound_are_at_rest() -> None:
-    assert np.concatenate(list(voice.at_fps([], Fraction(25), 3))).shape == (3, 5)
+    assert np.concatenate(list(voice.at_fps([], Fraction(25), 3))).shape == (3, 9)

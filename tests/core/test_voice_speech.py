@@ -39,7 +39,7 @@ def said() -> corpus.Track:
 
 @pytest.fixture(scope="module")
 def found(said: corpus.Track) -> np.ndarray:
-    """The curves of it, (t, 8)."""
+    """The curves of it, (t, 9)."""
     return np.concatenate([c.table() for c in voice.curves([said.samples], 16000)])
 
 
@@ -116,10 +116,11 @@ def test_exported_curves_are_those_and_lead(said, found, tmp_path: Path, name: s
         rows = np.genfromtxt(path, delimiter=",", names=True)
         columns = {key: rows[key] for key in rows.dtype.names}
     assert list(columns) == ["t", "open", "width", "spread", "round", "close", "tuck", "blink",
-                             "yaw", "pitch", "roll"]  # fmt: skip
+                             "yaw", "pitch", "roll", "brow", "shift_x", "shift_y", "gaze_x",
+                             "gaze_y", "squint", "tongue"]  # fmt: skip
     shown = np.concatenate(list(voice.at_fps([found], Fraction(50), len(found))))
-    for i, key in list(enumerate(voice.CURVES))[1:]:
-        assert np.allclose(columns[key], shown[:, i], atol=1e-4)
+    for key in voice.CURVES[1:]:
+        assert np.allclose(columns[key], shown[:, voice.TABLE.index(key)], atol=1e-4)
     assert (columns["open"][shown[:, 3] > 0.999] < 1e-3).all()
     assert np.corrcoef(columns["open"], shown[:, 0])[0, 1] > 0.95
     assert np.allclose(columns["width"], columns["spread"] - columns["round"], atol=2e-5)
@@ -149,11 +150,11 @@ def test_the_scores_that_are_asked_for_on_held_out_voices() -> None:
     tune = augment.music(60, np.random.default_rng((1, 7)))
     clean = score.score(voice.load_net(), tracks)
     harmed = score.score(voice.load_net(), score.harmed(tracks, tune, 1, 2))
-    for one in (clean, harmed):
-        assert one.r_open >= 0.80
+    for one, r_open, recall in ((clean, 0.91, 0.97), (harmed, 0.88, 0.85)):
+        assert one.r_open >= r_open
         assert one.energy <= 0.85
         assert abs(one.lead) < 0.005  # the lead comes where they are shown
-        assert one.recall_80 >= 0.85
+        assert one.recall_80 >= recall
 
 
 @speaks
@@ -199,3 +200,11 @@ def test_real_voices_move_the_head_as_calm_people_do(shared_media: Path, name: s
     middle = np.median(spreads, 0)
     assert (middle > 1.0).all() and (middle < 3.0).all()
     assert min(blinks) >= 8 and max(blinks) <= 30
+
+
+@speaks
+def test_the_tongue_rises_for_l_n_t_d(said, found) -> None:
+    tongue = at_50(said.truth.curves[:, 5])
+    assert np.corrcoef(found[:, 8], tongue)[0, 1] > 0.3
+    down = found[(tongue < 0.1) & (found[:, 5] > 0.9), 8]
+    assert found[tongue > 0.9, 8].mean() > 1.5 * down.mean()

@@ -11,6 +11,7 @@ import { faceText, handles, HANDLES, inside, moved, problem, toText } from "./po
  * @property {FoundFace[]} faces
  * @property {Points} blank
  * @property {Points | null} placed
+ * @property {string} [doubt]  why the points that were placed may be wrong
  * @property {string} error
  */
 /**
@@ -221,12 +222,18 @@ export class FaceEditor {
     const wrong = this.points ? problem(this.points) : "";
     this.status.textContent = this.sentence(wrong);
     this.status.title = this.status.textContent;
+    this.element.classList.toggle("unsure", Boolean(!wrong && this.doubt()));
     this.status.classList.toggle("wrong", Boolean(wrong) || (this.message !== "" && this.message !== this.around.words.looking));
     this.place.hidden = !this.looked || Boolean(this.points);
     if (this.buttons) {
       this.buttons.undo.disabled = !this.past.length;
       this.buttons.reset.disabled = !this.text;
     }
+  }
+
+  /** What the server is not sure of in these very points. */
+  doubt() {
+    return (this.points && this.points === this.looked?.placed && this.looked.doubt) || "";
   }
 
   /** @param {string} wrong */
@@ -236,6 +243,7 @@ export class FaceEditor {
     if (this.message) return this.message;
     if (this.selected) return words[this.selected];
     if (!this.points) return words.none;
+    if (this.doubt()) return this.doubt();
     return this.text ? words.yours : words.found;
   }
 

@@ -69,6 +69,14 @@ class Box:
             max(min(self.bottom, height), 0),
         )
 
+    def clip_to(self, other: "Box") -> "Box":
+        """The part of the box inside another."""
+        part = self.moved(-other.left, -other.top).clip(other.width, other.height)
+        return part.moved(other.left, other.top)
+
+    def moved(self, dx: int, dy: int) -> "Box":
+        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
+
     def grid(self, step: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Pixel positions x, y (h, w) from corner to corner, about `step` pixels apart."""
         n_x = max(2, round((self.width - 1) / step) + 1)

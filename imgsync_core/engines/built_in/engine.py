@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from ...audio.speech import Speech
+from ...face.doubt import trusted
+from ...face.geometry import Face
 from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, View
 from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
 from ..base import Engine, Host, Values
+from .following import Dub, quietest
 from .performance import perform
-from .pose import Strength
+from .pose import COLUMNS, Strength
+from .reading import Written, read_curves
 from .render import Renderer
 from .spec import SPEC
 
 
 def make(values: Values, host: Host) -> BuiltInEngine:
-    """The engine with these strengths; it runs on the CPU, whatever the host has."""
-    return BuiltInEngine(Strength(**values))
+    """The engine with these options; it runs on the CPU, whatever the host has.
+
+    Raises InputError for curves that cannot be read.
+    """
+    strength = {name: values[name] for name in Strength.__dataclass_fields__}
+    written = read_curves(Path(values["curves"])) if values["curves"] else None
+    return BuiltInEngine(Strength(**strength), written, values["offset_ms"] / 1000)
+
+
+OPEN = COLUMNS.index("open")
+QUIET = 12  # seconds of a clip in which its quietest mouth is sought
 
 
 class BuiltInEngine(Engine):
@@ -28,8 +42,12 @@ class BuiltInEngine(Engine):
 
     spec = SPEC
 
-    def __init__(self, strength: Strength) -> None:
+    def __init__(
+        self, strength: Strength, written: Written | None = None, offset: float = 0.0
+    ) -> None:
+        """written: curves instead of those that are heard.   offset: seconds, of the face."""
         self.strength = strength
+        self.written, self.offset = written, offset
 
     def animate(
         self,
@@ -41,7 +59,7 @@ class BuiltInEngine(Engine):
         seed: int,
     ) -> FrameSource:
         """seed: of head and blinks; the same seed gives the same frames."""
-        poses = Performance(speech, timeline, seed)
+        poses = Performance(speech, timeline, seed, self.written, self.offset)
         kind = _Speaking if source.n_frames == 1 else _Following
         return kind(source, timeline, poses, faces, self.strength)
 
@@ -49,8 +67,16 @@ class BuiltInEngine(Engine):
 class Performance:
     """All poses of a speech, worked out when the first is asked for: 5 MB for an hour."""
 
-    def __init__(self, speech: Speech, timeline: Timeline, seed: int) -> None:
+    def __init__(
+        self,
+        speech: Speech,
+        timeline: Timeline,
+        seed: int,
+        written: Written | None,
+        offset: float,
+    ) -> None:
         self._speech, self._timeline, self._seed = speech, timeline, seed
+        self._written, self._offset = written, offset
         self._poses: np.ndarray | None = None
 
     def poses(self, check: Callable[[], None]) -> np.ndarray:
@@ -58,7 +84,10 @@ class Performance:
         if self._poses is None:
             time = self._timeline
             table = self._speech.table(check)
-            self._poses = perform(table, time.fps, time.n_frames, self._seed)
+            poses = perform(table, time.fps, time.n_frames, self._seed, self._offset)
+            if self._written is not None:
+                poses = self._written.put_on(poses, time.fps, self._offset)
+            self._poses = poses
         return self._poses
 
 
@@ -101,6 +130,7 @@ class _Speaking(_Animated):
     """One picture that speaks."""
 
     _renderer: Renderer | None = None
+    _trust = 1.0  # how far the mouth may open: less where it is not sure where the lips meet
 
     def read(self, start: int, stop: int) -> np.ndarray:
         picture = self.source.read(0, 1)
@@ -110,16 +140,22 @@ class _Speaking(_Animated):
             if face is None:
                 return np.broadcast_to(picture, (len(poses), *picture.shape[1:]))
             self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
+            self._trust = trusted(face)
+        poses = poses * np.where(np.arange(poses.shape[1]) == OPEN, self._trust, 1.0)
         return self._with_alpha(self._renderer.render(poses), picture)
 
 
 class _Following(_Animated):
     """A clip whose face is followed from frame to frame and speaks over what it does."""
 
+    _dub: Dub | None = None
+
     def read(self, start: int, stop: int) -> np.ndarray:
         pictures = self.source.read(start, min(stop, self.n_frames))
+        if self._strength.mouth == 0:
+            return pictures
         poses = self.poses(start, start + len(pictures)).copy()
-        poses[:, 5:] = 0  # the clip has its own lids and head
+        poses[:, 5:15] = 0  # the clip has its own lids and head
         frames = [
             self._spoken(picture[..., :3], start + i, pose)
             for i, (picture, pose) in enumerate(zip(pictures, poses, strict=True))
@@ -128,6 +164,16 @@ class _Following(_Animated):
 
     def _spoken(self, picture: np.ndarray, index: int, pose: np.ndarray) -> np.ndarray:
         face = self._faces.at(index)
-        if face is None or not pose.any():
+        if face is None:
             return picture
-        return Renderer(picture, face, strength=self._strength).render(pose[None])[0]
+        if self._dub is None:
+            found = quietest(self._begun())
+            at, shut = found if found is not None else (index, face)
+            self._dub = Dub(self.source.read(at, at + 1)[0, ..., :3], shut, self._strength)
+        return self._dub.draw(picture, face, pose)
+
+    def _begun(self) -> Iterator[tuple[int, np.ndarray, Face | None]]:
+        """The clip's first seconds: number, picture and face of every second frame."""
+        for index in range(0, min(self.n_frames, round(QUIET * self.fps)), 2):
+            self._watcher.check()
+            yield index, self.source.read(index, index + 1)[0, ..., :3], self._faces.at(index)

@@ -15,7 +15,10 @@ from ...media.sound import Sound
 from .performance import perform
 from .pose import COLUMNS
 
-_SHOWN = ("spread", "round", "close", "tuck", "blink", "yaw", "pitch", "roll")
+_SHOWN = (
+    "spread", "round", "close", "tuck", "blink", "yaw", "pitch", "roll", "brow", "shift_x",
+    "shift_y", "gaze_x", "gaze_y", "squint", "tongue",
+)  # fmt: skip
 
 
 def export(sound: Sound, path: Path, seed: int) -> int:
@@ -23,7 +26,7 @@ def export(sound: Sound, path: Path, seed: int) -> int:
 
     open: as far as the face opens its mouth, closures taken off.
     t: seconds at which a face shows the values; the lips lead the sound by 20 ms.
-    width: spread minus round.   yaw, pitch, roll: degrees.   the rest: 0..1.
+    width: spread minus round.   The rest: as the fields of a ``Pose``, which ``read_curves`` reads.
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise OutputError(f"{path.name}: curves are written as .npz or .csv. Use one of them.")

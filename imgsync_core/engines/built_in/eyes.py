@@ -1,227 +1,241 @@
-"""Eyelids: a picture of each eye shut, made once, drawn over the open eye as far as it closes.
+"""Eyelids and gaze: an eye's pixels at each moment, drawn into the picture before the head turns.
 
-The shut eye is smooth skin grown in from around the eye, so no lash or crease of the open one is
-drawn along. One thin lash line travels with the lid's edge.
+The upper lid is the picture's own skin from between brow and lid, drawn down; the eye and its
+lashes are filled in below it as a membrane between the skins of both lids. The lashes of the
+picture travel with the lid's edge. What is no skin and no eye (brows, hair, frames) lies in front:
+it is neither moved nor covered.
 """
+
+from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .axes import Axes, Box, around, bilinear, luminance, ramp
+from ...face.geometry import EYE_HALF as HALF
+from .aperture import PX, Patch, Skin, fit, openness, unlike
+from .axes import Axes, Box, around, luminance, ramp
+from .membrane import membrane
 
-FINE = 28  # pixels in half an eye where skin is grown
-SHUT = 0.62  # the lids meet this part of the lower half's height below the middle
-BOX = (-2.1, 2.1, -1.35, 1.25)  # the pixels kept: left, right, top, bottom, in half eye widths
-LASHES = (0.30, 0.16)  # always covered above and below the eye, in half eye widths
-REACH = (0.58, 0.40)  # covered where it is not skin
-CONTRAST = 0.10  # an iris darker than its white by less of the skin's light is carved or painted
+BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
+SHUT = 0.78  # where the lids meet, from the upper (0) to the lower one (1)
+REACH = 0.75  # the skin drawn down begins so far above the upper lid
+LASHES = (0.34, 0.16)  # how far lashes reach above the upper lid and below the lower one
+OBSTACLE = 0.55  # so unlike skin is what lies in front of the eye
+BALL = 0.88  # radius of the eyeball, in half eye widths
+FOLLOW = 1.0  # of the opening, times the sine of the angle down: how the lid follows the eye
+OPEN = -1.2  # log odds from which on an eye counts as open
 
 
 class Eye:
-    """One eye of a picture: where it is, whether it can blink, and how it looks shut."""
+    """One eye of a picture: where it is, whether it can blink, and its layers."""
 
-    def __init__(self, crop: np.ndarray, box: Box, axes: Axes, flat: float, skin: np.ndarray):
-        """`crop` is the box's pixels (h, w, 3), 0..255; `flat` is half opening by half width."""
+    def __init__(self, picture: np.ndarray, axes: Axes, box: Box):
+        """`picture` is uint8 (h, w, 3); the unit of `axes` is half an average eye."""
         self.axes, self.box = axes, box
-        flat = float(np.clip(flat, 0.22, 0.85))
-        self.sides, self.flats = (1.0, 1.0), (flat, flat)  # left and right, top and bottom
-        x, y = box.grid()
-        u, v = axes.to_face(x, y)
-        self.contrast = self._contrast(crop, u, v) / max(float(luminance(skin)), 1.0)
-        self.blinks = self.contrast > CONTRAST
-        if not self.blinks:
-            return
-        self._rise = max(1.0, axes.unit / FINE)
-        off = self._off(crop, u, v)
-        self._fit(off, u, v)
-        u = self._stretch(u)
-        cover = self._cover(self._off(crop, u, v), u, v)
-        patch = np.concatenate([self._lid(crop, u, v, cover) + 0.5, cover[..., None]], axis=2)
-        self.lash = self._lash(crop, u, v)
-        self.patch = torch.from_numpy(patch.transpose(2, 0, 1).copy()).float()[None]
-        self.turn = (float(np.cos(axes.roll)), float(np.sin(axes.roll)))
-
-    def _edges(self, u):
-        """v of the open upper lid, the open lower lid and where they meet, for numpy or torch."""
-        bow = (1.0 - u * u).clip(0.0, 1.0) ** 0.75
-        return -self.flats[0] * bow, self.flats[1] * bow, SHUT * self.flats[1] * bow
-
-    def _stretch(self, u):
-        """u in half widths of the eye as it is, for numpy or torch: -1 and 1 at its corners."""
-        left, right = 1.0 / self.sides[0], 1.0 / self.sides[1]
-        return u.clip(None, 0.0) * left + u.clip(0.0, None) * right
-
-    def _contrast(self, pixels, u, v) -> float:
-        """How much darker the iris is than the white beside it, 0..255."""
-        luma = luminance(pixels)
-        band = np.abs(v) < 0.45 * self.flats[0]
-        iris = luma[band & (np.abs(u) < 0.3)]
-        white = [luma[band & (side * u > 0.45) & (side * u < 0.85)] for side in (-1, 1)]
-        if min(len(iris), len(white[0]), len(white[1])) == 0:
-            return 0.0
-        bright = [float(np.percentile(w, 75)) for w in white]
-        return min(max(bright), 1.6 * min(bright)) - float(np.percentile(iris, 40))
-
-    def _fit(self, off, u, v) -> None:
-        """Find the corners and lids: how far from the middle the picture is not skin."""
-        flat = self.flats[0]
-
-        def reach(along, across, width, most):
-            places = np.linspace(0.0, most, 40)
-            inside = np.abs(across) < width
-            hit = [off[inside & (np.abs(along - p) < most / 40)] for p in places]
-            clear = [h.size > 0 and float(np.percentile(h, 60)) < 0.10 for h in hit]
-            gone = [p for p, c in zip(places, clear, strict=True) if c and p > 0.5 * most]
-            return gone[0] if gone else None
-
-        found = [reach(s * u, v, 0.12, 1.5) for s in (-1, 1)]
-        self.sides = tuple(float(np.clip(f or 1.05, 0.95, 1.25)) for f in found)
-        found = [reach(s * v, u, 0.3, 1.7 * flat) for s in (-1, 1)]
-        self.flats = tuple(float(np.clip(f or flat, 0.95 * flat, 1.5 * flat)) for f in found)
-
-    def _window(self, u, v, above, below, side) -> np.ndarray:
-        """1 on the eye and so far around it, softly 0 beyond, (h, w)."""
-        top, bottom, _ = self._edges(np.clip(u, -0.96, 0.96))
-        inside = ramp(v, top - above - 0.10, top - above + 0.10)
-        inside *= ramp(v, bottom + below + 0.08, bottom + below - 0.08)
-        return inside * ramp(np.abs(u), side + 0.13, side - 0.13)
-
-    def _off(self, pixels, u, v) -> np.ndarray:
-        """How unlike the skin around the eye each pixel is, 0..1, spread a little, (h, w)."""
-        near = (self._window(u, v, 0.45, 0.35, 1.35) < 0.02) & (np.abs(u) < 1.75)
-        skin = _grow(pixels, self._skin_like(pixels, near) * near + 1e-6, self._rise)
-        off = np.abs(luminance(pixels - skin)) / (luminance(skin) + 8.0)
-        size = max(1, round(0.05 * self.axes.unit)) * 2 + 1
-        grid = torch.from_numpy(off)[None, None]
-        wide = functional.max_pool2d(grid, size, 1, size // 2)
-        return functional.avg_pool2d(wide, size, 1, size // 2)[0, 0].numpy()
-
-    def _cover(self, off, u, v) -> np.ndarray:
-        """Where the shut eye may replace the picture, 0..1 (h, w): the eye, and lashes beyond."""
-        reach = self._window(u, v, *REACH, 1.55)
-        return np.maximum(self._window(u, v, *LASHES, 1.12), reach * ramp(off, 0.05, 0.12))
-
-    def _skin_like(self, pixels, near) -> np.ndarray:
-        """How much each pixel looks like the skin around the eye, 0..1 (h, w)."""
-        luma = luminance(pixels)
-        usual = float(np.percentile(luma[near], 60)) if near.any() else float(np.median(luma))
-        return np.exp(-((np.clip(usual - luma, 0, None) / (0.16 * usual + 2)) ** 2))
-
-    def _lid(self, pixels, u, v, cover) -> np.ndarray:
-        """The shut eye's pixels (h, w, 3): skin from around it, a little rounded by shading."""
-        free = 1.0 - cover
-        near = (free > 0.5) & (np.abs(u) < 1.75)
-        grown = _grow(pixels, free**2 * self._skin_like(pixels, near) + 1e-6, self._rise)
-        _, _, shut = self._edges(u)
-        over = np.clip((shut - v) / (self.flats[0] + 0.25), 0.0, 1.0)
-        body = np.clip(1.0 - u * u, 0.0, 1.0)
-        rolled = 0.035 * np.sin(np.pi * over) - 0.10 * np.exp(-((over / 0.16) ** 2)) * (v < shut)
-        shade = 1.0 + rolled * body
-        grain = pixels - _grow(pixels, np.ones_like(free), self._rise)
-        texture = bilinear(grain, *self._elsewhere(u, v))
-        usual = min(2.0 * float(np.median(np.abs(texture))), 8.0)  # not lashes, not folds
-        return np.clip((grown + np.clip(texture, -usual, usual)) * shade[..., None], 0, 255)
-
-    def _elsewhere(self, u, v):
-        """For every pixel, a place in the crop below the eye, where skin keeps its grain: x, y."""
-        mirrored = self.flats[1] + LASHES[1] + 0.12 + np.abs(np.mod(v + 1.25, 0.8) - 0.4) * 0.6
-        x, y = self.axes.to_picture(u * 0.8, mirrored)
-        return x - self.box.left, y - self.box.top
-
-    def _lash(self, pixels, u, v) -> Tensor:
-        """The colour (3,) of lashes: the dark along the upper lid."""
-        top, _, _ = self._edges(u)
-        rim = (np.abs(v - top) < 0.14) & (np.abs(u) < 0.9)
-        luma = luminance(pixels)
-        dark = rim & (luma <= np.percentile(luma[rim], 18))
-        return torch.from_numpy(pixels[dark].mean(axis=0)).float()
-
-    def to(self, device: torch.device) -> "Eye":
-        """This eye with its tensors on a device."""
+        self._last: tuple[tuple[float, ...], Tensor] | None = None
+        patch = Patch.of(picture, axes)
+        skin = Skin.around(patch.pixels, patch.u, patch.v)
+        self.aperture = fit(patch, skin).wider(0.05)
+        self.odds = openness(patch, skin, self.aperture)
+        self.blinks = self.odds > OPEN
         if self.blinks:
-            self.patch, self.lash = self.patch.to(device), self.lash.to(device)
+            crop = picture[box.top : box.bottom, box.left : box.right].astype(np.float64)
+            self._layers(crop, skin)
+
+    def _layers(self, crop: np.ndarray, skin: Skin) -> None:
+        """Everything that does not change with the pose, at the picture's pixels."""
+        u, v = self.axes.to_face(*self.box.grid())
+        shape = self.aperture
+        top, bottom = shape.arcs(u)
+        t = shape.along(u)
+        off = skin.off(crop, u, v)
+        front = _front(unlike(off), off[..., 0], v, top, bottom, t)
+        soft = max(0.05, 1.0 / self.axes.unit)
+        eye = _window(v, top, bottom, t, 0.02, 0.02, 1.0)
+        rims = _window(v, top, bottom, t, 0.10, 0.06, 1.02)
+        thin = _thin(off[..., 0], eye > 0.5, self.axes.unit)
+        thin = np.clip(thin - 1.5 * np.median(thin), 0.0, None)  # grain and wrinkles are no lashes
+        lashes = _window(v, top, bottom, t, *LASHES, 1.16) * ramp(thin, 0.04, 0.14)
+        matter = np.maximum(rims, lashes * (1.0 - front))
+        # what lies in front must not be drawn along, so behind it skin is filled in as well
+        hidden = np.maximum(matter, front)
+        known = (1.0 - hidden) * (1.0 - 0.85 * ramp(thin, 0.05, 0.25)) + 1e-6
+        bare = membrane(crop, known, max(1.0, self.axes.unit / PX))
+        plate = crop + hidden[..., None] * (bare - crop)
+        low = crop + (hidden * ramp(v, bottom + 0.22, bottom + 0.06))[..., None] * (bare - crop)
+        dark = np.clip((luminance(crop) + 6.0) / (luminance(plate) + 6.0), 0.12, 1.0)
+        band = ramp(v, top - LASHES[0], top - 0.6 * LASHES[0]) * ramp(v, top + 0.12, top + 0.04)
+        line = 1.0 - (1.0 - dark) * band * ramp(np.abs(t), 1.18, 1.0) * (1.0 - front)
+        least = np.exp(-(((v - top) / 0.07) ** 2)) * ramp(np.abs(t), 1.02, 0.75)
+        line = np.minimum(line, 1.0 - 0.65 * least)
+        layers = np.concatenate([plate, low, crop], 2).transpose(2, 0, 1) + 0.5
+        self.layers, self.line = _put(layers)[None], _put(line)[None, None]
+        self.u, self.v, self.t, self.top, self.bottom = map(_put, (u, v, t, top, bottom))
+        self.free = _put((1.0 - front) * ramp(np.abs(t), 1.24, 1.04))
+        self.inside = _put(eye)
+        within = ramp(np.minimum(v - top, bottom - v), 0.0, 2 * soft) * eye
+        self.within = _put(within)
+        self.soft = soft
+        self.turn = (math.cos(self.axes.roll), math.sin(self.axes.roll))
+
+    def to(self, device: torch.device) -> Eye:
+        """This eye with its tensors on a device."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
         return self
 
-    def draw(self, frame: Tensor, x: Tensor, y: Tensor, blink: float) -> Tensor:
-        """Close the eye by `blink` on pixels (3, h, w), whose picture positions are x, y (h, w)."""
-        dx, dy = x - self.axes.origin[0], y - self.axes.origin[1]
+    @property
+    def still(self) -> Tensor:
+        """The box's pixels (3, h, w) of the picture, half a level up as all layers are."""
+        return self.layers[0, 6:]
+
+    def drawn(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
+        """As `draw`; eyes rest on things, so what was drawn last is kept."""
+        asked = (blink, squint, *gaze)
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, self.draw(blink, squint, gaze)
+        return self._last[1]
+
+    def draw(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
+        """The box's pixels (3, h, w) with the lids so far closed and the eye turned by degrees."""
+        top, bottom, v = self.top, self.bottom, self.v
+        shut = top + SHUT * (bottom - top)
+        follow = FOLLOW * math.sin(
+            math.radians(max(gaze[1], 0.0))
+        )  # the lid goes down with the eye
+        upper = 1.0 - (1.0 - blink) * (1.0 - 0.10 * squint) * (1.0 - follow)
+        lower = _ease((blink - 0.2) / 0.8)
+        edge = torch.lerp(top, shut, upper)
+        rim = torch.lerp(bottom, shut, max(lower, 0.0))
+        rim = torch.minimum(rim, bottom - 0.38 * squint * (bottom - top))
+        gone = edge - top
+        # the skin over the edge is spread from what lies between its reach and the open lid
+        part = ((v - top + REACH) / (REACH + gone)).clip(0, 1)
+        power = (1 + gone / REACH).clip(max=2.0)
+        above = top - REACH * (1 - part) ** power
+        below = v + (bottom - rim) * (1 - (v - rim) / 0.5).clip(0, 1) ** 2
+        over = v < edge
+        source = torch.where(
+            over, torch.where(v > top - REACH, above, v), torch.where(v > rim, below, v)
+        )
+        seen = self._take(self.layers[:, :6], source - v)
+        start, begin = _ease(upper / 0.15), _ease(max(lower, squint) / 0.15)
+        cast = torch.exp(-((v - edge).clip(min=0) / 0.2)) * self.inside
+        result = self._ball(gaze) * (1.0 - 0.22 * start * cast)
+        low_on = ((v - rim) / self.soft + 0.5).clip(0, 1) * (begin * self.free)
+        lid_on = ((edge - v) / self.soft + 0.5).clip(0, 1) * (start * self.free)
+        result = torch.lerp(result, seen[3:], low_on)
+        result = torch.lerp(result, seen[:3], lid_on)
+        return result * torch.lerp(torch.ones_like(v), self._lash(edge, upper), start * self.free)
+
+    def _ball(self, gaze: tuple[float, float]) -> Tensor:
+        """The eye behind its lids (3, h, w), turned: the iris moves, the white is stretched."""
+        still = self.layers[0, 6:]
+        if gaze == (0.0, 0.0):
+            return still
+        across, down = (BALL * math.sin(math.radians(angle)) for angle in gaze)
+        reach = self.aperture.half
+        across = across * (1.0 - (self.t.abs().clip(0.3, 1.0) - 0.3) / 0.7) ** 1.2
+        v = self.v - down
+        slack = min(0.06, abs(down) + float(across.abs().max())) * (self.bottom - self.top)
+        v = torch.maximum(torch.minimum(v, self.bottom - slack), self.top + slack)
+        turned = self._take(self.layers[:, 6:], v - self.v, -across.clip(-0.8 * reach, 0.8 * reach))
+        return torch.lerp(still, turned, self.within)
+
+    def _lash(self, edge: Tensor, upper: float) -> Tensor:
+        """How the lashes darken what is below them, 0..1 (h, w)."""
+        turn = 1.0 - 1.6 * upper
+        turn = turn if abs(turn) > 0.3 else (0.3 if turn > 0 else -0.3)
+        source = self.top + (self.v - edge) / turn
+        return self._take(self.line, source - self.v)[0]
+
+    def _take(self, image: Tensor, down: Tensor, right: Tensor | float = 0.0) -> Tensor:
+        """An image (1, c, h, w) of the box, read so many half eyes further on: (c, h, w)."""
+        h, w = down.shape
         c, s = self.turn
-        u = self._stretch((c * dx + s * dy) / self.axes.unit)
-        v = (c * dy - s * dx) / self.axes.unit
-        top, bottom, shut = self._edges(u)
-        edge = torch.lerp(top, shut, blink)
-        lower = torch.lerp(bottom, shut, max(0.0, (blink - 0.4) / 0.6) ** 2)
-        soft = max(0.045, 1.0 / self.axes.unit)
-        start = _ease(blink / 0.25)
-        slide = (shut - edge) * ((v + self.flats[0] + 0.5) / (self.flats[0] + 0.5)).clip(0, 1)
-        slide = torch.where(v < edge, slide, 0.0) * self.axes.unit
-        skin, cover = self._sample(x - s * slide, y + c * slide, x, y)
-        upper = ((edge - v) / soft + 0.5).clip(0, 1) * start
-        under = ((v - lower) / soft + 0.5).clip(0, 1)
-        under = under * _ease((blink - 0.4) / 0.15 + start * ((u.abs() - 0.88) / 0.15).clip(min=0))
-        shadow = torch.exp(-((v - edge).clip(min=0) / 0.16)) * (1 - _ease((v - bottom) / 0.1))
-        shadow = 1.0 - 0.30 * start * torch.where(v > edge, shadow, 0.0) * (u.abs() < 1)
-        result = torch.lerp(frame * shadow, skin, (upper + under).clip(max=1) * cover)
-        thin = 0.045 + 0.035 * (1 - u * u).clip(0, 1)
-        line = torch.exp(-(((v - edge + 0.02) / thin) ** 2)) * (1 - _ease((u.abs() - 0.98) / 0.26))
-        return torch.lerp(result, self.lash[:, None, None].expand_as(result), 0.80 * start * line)
-
-    def _sample(self, lid_x: Tensor, lid_y: Tensor, x: Tensor, y: Tensor):
-        """The shut eye at the slid positions (3, h, w), and its cover at the true ones (h, w)."""
-        scale = (2.0 / (self.box.width - 1), 2.0 / (self.box.height - 1))
-
-        def take(part: Tensor, px: Tensor, py: Tensor) -> Tensor:
-            gx = (px - self.box.left) * scale[0] - 1.0
-            gy = (py - self.box.top) * scale[1] - 1.0
-            grid = torch.stack([gx, gy], dim=-1)[None]
-            return functional.grid_sample(part, grid, padding_mode="border", align_corners=True)[0]
-
-        return take(self.patch[:, :3], lid_x, lid_y), take(self.patch[:, 3:], x, y)[0]
+        x = torch.arange(w, device=down.device) + self.axes.unit * (c * right - s * down)
+        y = torch.arange(h, device=down.device)[:, None] + self.axes.unit * (s * right + c * down)
+        grid = torch.stack([x * (2.0 / (w - 1)) - 1.0, y * (2.0 / (h - 1)) - 1.0], -1)[None]
+        return functional.grid_sample(image, grid, padding_mode="border", align_corners=True)[0]
 
 
-def _ease(t):
-    """Smoothly 0 to 1 over 0..1, of a number or a tensor."""
-    t = t.clip(0.0, 1.0) if isinstance(t, Tensor) else min(max(t, 0.0), 1.0)
+def _put(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).float()
+
+
+def _window(v, top, bottom, t, above: float, below: float, side: float) -> np.ndarray:
+    """1 on the eye and so far around it, softly 0 beyond, (h, w)."""
+    inside = ramp(v, top - above - 0.08, top - above) * ramp(
+        v, bottom + below + 0.08, bottom + below
+    )
+    return inside * ramp(np.abs(t), side + 0.12, side)
+
+
+def _thin(light: np.ndarray, eye: np.ndarray, unit: float) -> np.ndarray:
+    """By how many log steps thin things are darker than what is around them (h, w).
+
+    A closing of the light, which takes away what is dark and narrow; the eye does not count.
+    """
+    size = 2 * max(2, round(0.15 * unit)) + 1
+    grid = torch.from_numpy(np.where(eye, -9.0, light))[None, None]
+    wide = functional.max_pool2d(grid, size, 1, size // 2)
+    wide = torch.where(wide < -8.0, 9.0, wide)
+    closed = -functional.max_pool2d(-wide, size, 1, size // 2)[0, 0].numpy()
+    return _spread(np.where(closed > 8.0, 0.0, closed - light), round(0.03 * unit))
+
+
+def _front(apart: np.ndarray, light: np.ndarray, v, top, bottom, t) -> np.ndarray:
+    """What lies in front of the eye, 0..1 (h, w): no skin, and it reaches far from the lids.
+
+    Close to the lids only what is as dark as frames and hair counts, not shade and paint.
+    """
+    far = (v < top - 0.55) | (v > bottom + 0.5)
+    near = (v > top - 0.45) & (v < bottom + 0.3) & (np.abs(t) < 1.3)
+    never = (v > top - 0.14) & (v < bottom + 0.08) & (np.abs(t) < 1.06)
+    apart = _spread(apart, 1)
+    solid = ramp(apart, OBSTACLE - 0.15, OBSTACLE + 0.1)
+    solid = np.where(near, solid * ramp(-light, 0.6, 0.9), solid)
+    allowed = torch.from_numpy(np.where(never, 0.0, solid)).float()[None, None]
+    reached = allowed * torch.from_numpy(far.astype(np.float32))
+    for _ in range(max(solid.shape)):
+        wider = torch.minimum(functional.max_pool2d(reached, 3, 1, 1), allowed)
+        if float((wider - reached).abs().max()) < 0.05:
+            break
+        reached = wider
+    return reached[0, 0].numpy().astype(np.float64)
+
+
+def _spread(values: np.ndarray, px: int) -> np.ndarray:
+    """Values (h, w) at their largest within px pixels, softened."""
+    size = 2 * max(px, 1) + 1
+    grid = torch.from_numpy(values)[None, None]
+    wide = functional.max_pool2d(grid, size, 1, size // 2)
+    return functional.avg_pool2d(wide, size, 1, size // 2, count_include_pad=False)[0, 0].numpy()
+
+
+def _ease(t: float) -> float:
+    """Smoothly 0 to 1 over 0..1."""
+    t = min(max(t, 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
-def _grow(pixels: np.ndarray, weight: np.ndarray, rise: float) -> np.ndarray:
-    """Pixels (h, w, 3) smoothed and, where the weight (h, w) is 0, filled in from around."""
-    h, w = weight.shape
-    size = (max(4, round(h / rise)), max(4, round(w / rise)))
-    stack = np.concatenate([pixels * weight[..., None], weight[..., None]], axis=2)
-    level = functional.interpolate(
-        torch.from_numpy(stack.transpose(2, 0, 1))[None].double(), size, mode="area"
-    )
-    levels = [level]
-    while min(levels[-1].shape[-2:]) > 2:
-        levels.append(functional.avg_pool2d(levels[-1], 3, 2, 1, count_include_pad=False))
-    filled = levels[-1][:, :3] / levels[-1][:, 3:]
-    for level in levels[-2::-1]:
-        filled = functional.interpolate(filled, level.shape[-2:], mode="bicubic")
-        own = level[:, 3:].clip(0, 1)
-        filled = own * level[:, :3] / level[:, 3:] + (1 - own) * filled
-    for _ in range(6):
-        filled = functional.avg_pool2d(filled, 3, 1, 1, count_include_pad=False)
-    filled = functional.interpolate(filled, (h, w), mode="bicubic")
-    return filled[0].permute(1, 2, 0).numpy()
-
-
-def place(size: tuple[int, int], centre, half: tuple[float, float], roll: float):
+def place(size: tuple[int, int], centre, iod: float, roll: float) -> tuple[Axes, Box]:
     """The axes of the eye at `centre` (2,) and its box in a picture of size (width, height)."""
-    axes = Axes((float(centre[0]), float(centre[1])), max(float(half[0]), 1e-3), roll)
+    axes = Axes((float(centre[0]), float(centre[1])), HALF * iod, roll)
     return axes, around(axes, *BOX).clip(*size)
 
 
-def eye(picture: np.ndarray, centre, half: tuple[float, float], roll: float, skin) -> Eye | None:
-    """The eye at `centre` (2,) of a picture (h, w, 3); `half` is its half width and opening, px.
+def eye(picture: np.ndarray, centre, iod: float, roll: float) -> Eye | None:
+    """The eye at `centre` (2,) of a picture (h, w, 3) whose eyes lie `iod` pixels apart.
 
     None when it lies outside the picture or is too small to be drawn.
     """
-    axes, box = place((picture.shape[1], picture.shape[0]), centre, half, roll)
+    axes, box = place((picture.shape[1], picture.shape[0]), centre, iod, roll)
     if axes.unit < 2.5 or box.empty:
         return None
-    crop = picture[box.top : box.bottom, box.left : box.right].astype(np.float64)
-    return Eye(crop, box, axes, half[1] / axes.unit, skin)
+    return Eye(picture, axes, box)

@@ -1,23 +1,38 @@
 """How the head moves: forward displacements of picture points, one field per kind of motion.
 
-The head is an ellipsoid with a nose, seen from the front. Turning moves a point by its depth; the
-motion fades out around the head, so the picture beyond is held.
+A turning head is a surface in front of the axis it turns about: a point moves by its height over
+that axis, so the nose moves most and the outline, ears and crown stay where they are. That is what
+tells a turn from a slide, and it leaves the background alone. Tilts and shifts move the whole head;
+neck and shoulders carry a share of everything, which fades slowly, so that lines behind them stay
+straight, and to nothing at the edge of the picture.
 """
 
 import numpy as np
 
 from .axes import Axes, Box, around, ramp
 
-REACH = {"side": 1.5, "up": 1.85, "down": 1.6}  # where the motion ends, in radii of the face oval
-START = {"side": 1.04, "up": 1.2, "down": 1.0}  # where it begins to fade
-DEPTH = 0.95  # of the ellipsoid, in inter-ocular distances
-PIVOT = 0.30  # the axis lies this much behind the silhouette
-NOSE = 0.20  # how far the nose stands out
+REACH = {"side": 1.65, "up": 1.85, "down": 1.75}  # where the motion ends, in radii of the face oval
+START = {"side": 1.05, "up": 1.15, "down": 1.0}  # where it begins to fade
+# Heights of the surface over the axis through the ears, in inter-ocular distances. A turn is read
+# from how unevenly the two halves of a face narrow, so the surface that yaws is round from ear to
+# ear and the one that nods is round from crown to neck. In a picture no far cheek hides and no near
+# one shows, so heights are 1.7 times those of a real head for as large a turn to be seen.
+HEIGHT = 1.85
+NOD = 1.9
+FULL = 0.2  # how much fuller that one is towards its sides, lest brows and lids bow in anger
+NOSE = 0.45
+EVEN = 0.1  # higher at the eyes than at the mouth by this, lest a turn be read as a tilt
+BACK = 0.35  # the outline's depth behind the axis: hair and ears go the other way
+OUTLINE = 1.18  # half width of the head with its ears, in half widths of the face oval
+BOW = 1.4  # where the surface that nods meets its axis, in half heights of the face oval
+CROWN = 1.75  # where the surface meets the axis above, in half heights of the face oval
+BODY = 0.12  # height of the shoulders: what they carry of a turn
+LEAN = 0.35  # of the head's tilt and shift that neck and shoulders carry
 KINDS = 8  # fields below
 
 
 def coefficients(poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 8) of the fields, of poses (t, 12)."""
+    """The weights (t, 8) of the fields, of poses (t, 16)."""
     angles = np.deg2rad(poses[:, 7:10].astype(np.float64))
     turns = np.stack([np.sin(angles), 1 - np.cos(angles)], axis=2).reshape(-1, 6)
     return np.concatenate([turns, poses[:, 10:12]], axis=1)
@@ -37,13 +52,13 @@ class Head:
 
     def weight(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """1 on the head, 0 beyond its feathered rim and on the picture's edge."""
-        inside = 1.0 - ramp(self._beyond(x, y), 0.0, 1.0)
+        inside = (1.0 - ramp(self._beyond(x, y), 0.0, 1.0)) ** 1.5
         edge = np.minimum(np.minimum(x, self.size[0] - 1 - x), np.minimum(y, self.size[1] - 1 - y))
-        return inside * ramp(edge / self.axes.unit, 0.0, 0.35)
+        return inside * ramp(edge / self.axes.unit, 0.0, 0.5)
 
     def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """1 up to where the head's motion has half faded, then falling to 0 with it."""
-        return 1.0 - ramp(self._beyond(x, y), 0.5, 1.0)
+        """1 on the face and well beyond its chin, falling to 0 beyond the head."""
+        return 1.0 - ramp(self._beyond(x, y), 0.25, 0.7)
 
     def _beyond(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far into the feathered rim a point lies: 0 at its inner edge, 1 at its outer."""
@@ -54,18 +69,33 @@ class Head:
         stop = REACH["side"] + _toward(vertical, REACH)
         return (np.hypot(du, dv) - start) / (stop - start)
 
+    def heights(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far points stand in front of the axis that the head yaws about, and nods about."""
+        cu, cv, a, b = self.oval
+        du, dv = (u - cu) / (OUTLINE * a), (v - cv) / b
+        across = np.clip(1.0 - du**2, 0.0, 1.0)
+        above = np.clip(1.0 - (np.clip(-dv, 0.0, None) / CROWN) ** 4, 0.0, 1.0)
+        below = 1.0 - ramp(dv, 0.95, 1.75)
+        nose = NOSE * np.exp(-(((u - self.nose[0]) / 0.2) ** 2) - ((v - self.nose[1]) / 0.28) ** 2)
+        yaws = HEIGHT * across * above * below * (1.0 - EVEN * dv) + nose - BACK * below
+        upright = np.clip(1.0 - (dv / BOW) ** 2, 0.0, 1.0)
+        nods = NOD * upright * across * (1.0 + FULL * (1.0 - across)) + 1.2 * nose
+        body = BODY * ramp(dv, 0.95, 1.75)
+        return yaws + body, nods + body
+
     def fields(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Displacements (8, 2, h, w) in pixels along x, y, of the points x, y (h, w)."""
         u, v = self.axes.to_face(x, y)
-        cu, cv, a, b = self.oval
+        cu, cv, _, b = self.oval
         du, dv = u - cu, v - cv
-        round_ = np.clip(1.0 - (du / (1.25 * a)) ** 2 - (dv / (1.3 * b)) ** 2, 0.0, 1.0)
-        bump = np.exp(-(((u - self.nose[0]) / 0.2) ** 2) - ((v - self.nose[1]) / 0.28) ** 2)
-        z = DEPTH * np.sqrt(round_ + 0.02) + NOSE * bump + PIVOT
-        neck = dv - 1.25 * b  # heads tilt about the neck
+        yaws, nods = self.heights(u, v)
+        front = np.clip(nods, 0.0, None)
+        near = front / (front + 0.25)  # the narrowing of a turn; the outline takes no part in it
+        share = 1.0 - (1.0 - LEAN) * ramp(dv / b, 0.85, 1.7)
+        neck = np.minimum(dv - 0.7 * b, 0.0)  # heads tilt about the neck, which itself stays
         zero = np.zeros_like(u)
-        along = np.stack([z, -du, zero, zero, -neck, -du, zero + 1, zero])
-        across = np.stack([zero, zero, z, -dv, du, -neck, zero, zero + 1])
+        along = np.stack([yaws, -du * near, zero, zero, -neck, -du * share, share, zero])
+        across = np.stack([zero, zero, nods, -dv * near, du * share, -neck, zero, share])
         return np.stack(self.axes.turn(along, across), axis=1) * self.weight(x, y)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...face.geometry import Face
+from ...face.pixels import shrunk
 from . import head, mouth
 from .axes import Axes, Box, around, bilinear, luminance, ramp
 from .eyes import Eye, eye, place
 from .tone import Tone, tone
+
+FINE = 60  # pixels between the eyes at which a drawing is told from a photograph
 
 
 class Layout:
@@ -34,7 +39,21 @@ class Layout:
             bilinear(picture, *self.axes.to_picture(u + du, v + dv)).reshape(-1, 3)
             for u, v in spots
         ]
-        return tone(np.concatenate(taken))
+        return replace(tone(np.concatenate(taken)), drawn=self._drawn(picture))
+
+    def _drawn(self, picture: np.ndarray) -> bool:
+        """Whether the face is a drawing: in good part of flat colours, with sharp edges."""
+        x, y, a, b, _ = self.face.oval
+        top, bottom = (max(int(y + part * b), 0) for part in (-0.7, 0.9))
+        left, right = (max(int(x + part * a), 0) for part in (-0.8, 0.8))
+        part = luminance(picture[top:bottom, left:right].astype(np.float32))
+        scale = min(1.0, FINE / self.unit)
+        light = shrunk(part, *(round(n * scale) for n in part.shape))
+        if min(light.shape) < 8:
+            return False
+        spots = np.lib.stride_tricks.sliding_window_view(light, (3, 3))
+        spread = np.ptp(spots.reshape(*spots.shape[:2], 9), axis=2)
+        return bool((spread < 2.5).mean() > 0.2 and (spread > 40).mean() > 0.1)
 
     def _mouth(self, picture: np.ndarray) -> mouth.Mouth:
         """Corners, lip line and rims; widths held to what a mouth can be."""
@@ -48,18 +67,36 @@ class Layout:
         oval_u = self.axes.point(face.oval[:2])[0]
         half = float(face.oval[2]) / self.unit
         jaw = (max(half - oval_u, 0.62 * half), max(half + oval_u, 0.62 * half))
-        inner = float(face.inner) / self.unit
 
-        def luma(x, y):
-            return luminance(bilinear(picture, x, y))
+        inner = self._gap(picture, float(face.inner) / self.unit)
 
+        def seen(x, y):
+            return bilinear(picture, x, y)
+
+        bend = mouth.lip_line(seen, self.axes, left, right, inner > 0.03)
         if inner > 0.03:
-            bend = mouth.lip_line(lambda x, y: np.zeros_like(x), self.axes, left, right)
-        else:
-            bend = mouth.lip_line(luma, self.axes, left, right)
+            bend = bend + 0.008 + 0.6 / self.unit  # lest a fringe of teeth rides on it
         top = min(at(face.lip_top)[1], -0.03)
         bottom = max(at(face.lip_bottom)[1], 0.05)
         return mouth.Mouth(left, right, bend, top, bottom, inner, at(face.chin), jaw)
+
+    def _gap(self, picture: np.ndarray, told: float) -> float:
+        """The gap between parted lips over the line: as far up as it is unlike the lower lip."""
+        if told < 0.02:
+            return 0.0
+        u, v = np.meshgrid(np.linspace(-0.08, 0.08, 9), np.linspace(0.03, 0.11, 9))
+        lip = bilinear(picture, *self.axes.to_picture(u, v)).reshape(-1, 3)
+        rows = -np.arange(0.01, 1.15 * told, 0.01)
+        u, v = np.meshgrid(np.linspace(-0.1, 0.1, 11), rows)
+        pixels = bilinear(picture, *self.axes.to_picture(u, v))
+        light = luminance(pixels) / max(float(np.median(luminance(lip))), 1.0)
+
+        def red(rgb):
+            return np.log(rgb[..., 0] + 12) - np.log(rgb[..., 1] + 12)
+
+        pale = (light > 1.05) & (red(pixels) < 0.6 * np.median(red(lip)))
+        between = (light < 0.68) | pale  # dark, or teeth
+        return float(min(told, 0.01 * np.median(between.sum(axis=0)) + 0.005))
 
     def _head(self, picture: np.ndarray) -> head.Head:
         """The head's ellipsoid and its nose, half way from the eyes to the lips."""
@@ -71,7 +108,7 @@ class Layout:
         return head.Head(self.axes, (u, v, max(a, 0.6), max(b, 0.7)), nose, size)
 
     def fields(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """All displacements (2, 14, 2, h, w) in pixels: mouth and head; upper and lower part."""
+        """All displacements (2, 16, 2, h, w) in pixels: mouth and head; upper and lower part."""
         lips = mouth.fields(self.mouth, self.brows, self.axes, x, y)
         whole = self.head.fields(x, y)
         lips = lips * self.head.inside(x, y)
@@ -81,6 +118,15 @@ class Layout:
         """How far picture points x, y lie below the line that is cut, in pixels."""
         u, v = self.axes.to_face(x, y)
         return (v - self.mouth.line(u)) * self.unit
+
+    def line_colour(self, picture: np.ndarray) -> np.ndarray:
+        """The colour (3,) of the line where the lips meet: the darker pixels along it."""
+        u = self.mouth.middle + self.mouth.half * np.linspace(-0.7, 0.7, 41)
+        v = self.mouth.line(u) + np.linspace(-0.012, 0.012, 5)[:, None]
+        pixels = bilinear(picture, *self.axes.to_picture(np.broadcast_to(u, v.shape), v))
+        pixels = pixels.reshape(-1, 3)
+        luma = luminance(pixels)
+        return pixels[luma <= np.percentile(luma, 25)].mean(axis=0)
 
     def mouth_box(self) -> Box:
         """All pixels that the lips and what is between them can cover."""
@@ -92,15 +138,13 @@ class Layout:
 
     def eye_boxes(self) -> list[Box]:
         """All pixels that the lids can cover."""
-        face = self.face
-        return [place(self.head.size, at, face.eye_size, self.roll)[1] for at in face.eyes]
+        face, size = self.face, self.head.size
+        return [place(size, at, face.iod, self.roll)[1] for at in face.eyes]
 
     def eyes(self, picture: np.ndarray) -> list[Eye]:
-        """Those eyes that can blink; none, unless both can or the other is out of the picture."""
-        half = (float(self.face.eye_size[0]), float(self.face.eye_size[1]))
-        both = [eye(picture, at, half, self.roll, self.tone.skin) for at in self.face.eyes]
-        seen = [one for one in both if one is not None]
-        return seen if all(one.blinks for one in seen) else []
+        """Those eyes that are open and can be drawn, each judged by itself."""
+        found = [eye(picture, at, self.face.iod, self.roll) for at in self.face.eyes]
+        return [one for one in found if one is not None and one.blinks]
 
 
 def rim(height: int, width: int, share: float = 0.12) -> np.ndarray:

@@ -36,15 +36,14 @@ class Lips:
         x, y = box.grid()
         u, v = layout.axes.to_face(x, y)
         crop = picture[box.top : box.bottom, box.left : box.right].transpose(2, 0, 1)
-        below = layout.below(x, y)[None]
-        tongue = inside.tongue(layout.mouth, layout.tone, u, v)
+        below = layout.below(x, y)[None] / layout.unit
+        across = (u - layout.mouth.middle)[None] / layout.mouth.half
         self.skin = self._put(np.concatenate([crop + 0.5, below]))
-        self.under = self._put(np.concatenate([crop + 0.5, below, tongue]))
-        self.teeth = self._put(inside.skull(layout.mouth, layout.tone, u, v))
-        self.dark = self._put(inside.dark(layout.tone)[:, None, None])[0]
+        self.under = self._put(np.concatenate([crop + 0.5, below, across]))
+        self.teeth = self._put(inside.skull(layout.mouth, layout.tone, u, v, layout.unit))
+        self.inside = inside.Inside(layout.tone, layout.line_colour(picture), device)
         self.rim = self._put(rim(box.height, box.width))[0]
-        self.soft = max(FEATHER, 0.007 * layout.unit)
-        self.reach = 0.035 * layout.unit
+        self.soft = max(FEATHER / layout.unit, 0.007)
         self.over = layout.mouth.smiling  # the lower lip lies over the picture's own teeth
         x, y = layout.axes.to_picture(0.0, 0.0)
         self.at = (float(x) - box.left, float(y) - box.top)
@@ -53,8 +52,11 @@ class Lips:
         """Constant values with a leading axis of one, on the device."""
         return torch.from_numpy(np.ascontiguousarray(values)).float().to(self.device)[None]
 
-    def draw(self, pixels: Tensor, weight: Tensor) -> None:
-        """Draw the mouth of the weights (k,) over the pixels (3, h, w) of the outer box."""
+    def draw(self, pixels: Tensor, weight: Tensor, tongue: float) -> None:
+        """Draw the mouth of the weights (k,) over the pixels (3, h, w) of the outer box.
+
+        tongue: 0..1, how far its tip is up.
+        """
         if not self.usable:
             return
         upper, lower = self.upper.forward(weight), self.lower.forward(weight)
@@ -65,7 +67,7 @@ class Lips:
         top = self._seen(self.skin, upper, places, start, STEPS)
         bottom = self._seen(self.under, lower, places, start, STEPS)
         teeth = self._seen(self.teeth, skull, places, start, 2)
-        self._place(pixels, self._compose(top, bottom, teeth, weight), move)
+        self._place(pixels, self._compose(top, bottom, teeth, tongue), move)
 
     def _seen(self, image: Tensor, field: Tensor, places: Tensor, start: Tensor, steps: int):
         """A constant image (1, c, H, W) as a field moves it, (c, H, W)."""
@@ -81,16 +83,11 @@ class Lips:
         dx, dy = field[0, :, row, column].tolist()
         return round(dx), round(dy)
 
-    def _compose(self, upper: Tensor, lower: Tensor, teeth: Tensor, weight: Tensor) -> Tensor:
-        """Upper (4, h, w), lower (8, h, w) and teeth (4, h, w) as one mouth (3, h, w)."""
+    def _compose(self, upper: Tensor, lower: Tensor, teeth: Tensor, tongue: float) -> Tensor:
+        """Upper (4, h, w), lower (5, h, w) and teeth (4, h, w) as one mouth (3, h, w)."""
         top = (1.0 - upper[3] / self.soft).clip_(0, 1)
         bottom = (1.0 + lower[3] / self.soft).clip_(0, 1)
-        gape, rounded = float(weight[0]), float(weight[2])
-        lit = (0.50 + 0.50 * min(gape / (0.6 * mouth.GAPE), 1.0)) * (1.0 - 0.4 * rounded)
-        deep = (lower[3] * (-0.45 * lit / self.reach)).clip_(0, 0.45 * lit).add_(0.55 * lit)
-        hollow = self.dark * (1 - lower[7]) + lower[4:7]
-        hollow = hollow * (1 - teeth[3]) + teeth[:3]
-        hollow = torch.lerp(self.dark * (0.4 + 0.6 * lit), hollow, deep)
+        hollow = self.inside.draw(upper[3], -lower[3], lower[4], teeth, tongue)
         if self.over:
             return torch.lerp(torch.lerp(hollow, upper[:3], top), lower[:3], bottom)
         return torch.lerp(torch.lerp(hollow, lower[:3], bottom), upper[:3], top)

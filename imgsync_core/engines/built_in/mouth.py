@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .axes import Axes, ramp
+from .axes import Axes, luminance, ramp
 
 GAPE = 0.25  # between the lips at open = 1, in inter-ocular distances
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.28  # part of the width lost at round = 1
 WIDEN = 0.17  # gained at spread = 1
-KINDS = 6  # fields: gape, spread, round, close, tuck, brow
+SINK = 0.35  # of an open mouth's gap is closed by the upper lip
+LICK = 0.03  # between the lips while the tongue's tip is up
+RELAX = 0.7  # of a smile that goes while its mouth speaks
+KINDS = 8  # fields: gape, spread, round, close, tuck, brow, shut, relax
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,28 @@ class Mouth:
         return np.clip(1.0 - t**power, 0.0, 1.0) ** root
 
 
-def coefficients(poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 6) of the fields, of poses (t, 12)."""
+def coefficients(mouth: Mouth, poses: np.ndarray, rests: bool = False) -> np.ndarray:
+    """The weights (t, 8) of the fields, of poses (t, 16).
+
+    rests: a pose of zeros is a closed mouth, whatever the picture shows.
+    """
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    gape = GAPE * opened * (1 - close) * (1 - 0.6 * tuck)
+    wanted = GAPE * opened * (1 - 0.6 * tuck)
+    wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
-    return np.stack([gape, spread / both, rounded / both, close, tuck, brow], axis=1)
+    # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
+    speaks = ramp(opened + spread + rounded + close + tuck, 0.0, 0.3)
+    speaks = np.ones_like(speaks) if rests else speaks
+    shown = mouth.inner if mouth.smiling else 0.0
+    gape = np.clip(wanted - shown, 0.0, None) * (speaks if shown else 1.0)
+    shut = speaks * np.clip(1.0 - wanted / max(shown, 1e-6), 0.0, 1.0) if shown else 0.0 * wanted
+    relax = RELAX * speaks * (1 - spread / both)
+    columns = [gape, spread / both, rounded / both, close, tuck, brow, shut, relax]
+    return np.stack(columns, axis=1)
 
 
 def fields(mouth: Mouth, brows: np.ndarray, axes: Axes, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Displacements (2, 6, 2, h, w) in pixels along x, y: of the upper and of the lower part."""
+    """Displacements (2, 8, 2, h, w) in pixels along x, y: of the upper and of the lower part."""
     u, v = axes.to_face(x, y)
     below = v - mouth.line(u)
     common = np.stack(
@@ -76,12 +91,15 @@ def fields(mouth: Mouth, brows: np.ndarray, axes: Axes, x: np.ndarray, y: np.nda
             np.zeros((2, *u.shape)),
             np.zeros((2, *u.shape)),
             _brow(brows, u, v),
+            np.zeros((2, *u.shape)),
+            _relax(mouth, u, v),
         ]
     )
     upper, lower = common.copy(), common.copy()
     lower[0, 1] += _jaw(mouth, u, below)
-    upper[0, 1] -= UPPER_SHARE * mouth.arch(u, 2.0, 1.0) * ramp(below, -0.27, 0.0)
+    upper[0, 1] -= UPPER_SHARE * mouth.arch(u, 2.0, 1.3) * ramp(below, -0.27, 0.0)
     _press(mouth, u, below, upper, lower)
+    _shut(mouth, u, below, upper, lower)
     parts = np.stack([upper, lower])
     return np.stack(axes.turn(parts[:, :, 0], parts[:, :, 1]), axis=2)
 
@@ -97,7 +115,7 @@ def _jaw(mouth: Mouth, u: np.ndarray, below: np.ndarray) -> np.ndarray:
     """The lower part's way down (h, w) for a gape of 1: lip, chin, jaw line, then neck."""
     depth = max(mouth.chin[1], 2.2 * mouth.bottom, 0.25)  # lip line to chin
     down = np.clip(below / depth, 0.0, None)
-    lip = mouth.arch(u, 2.0, 0.85)
+    lip = mouth.arch(u, 2.0, 1.15)
     axis = mouth.middle + (mouth.chin[0] - mouth.middle) * np.clip(down, 0.0, 1.0)
     side = np.where(u < axis, mouth.jaw[0], mouth.jaw[1])
     jaw = CHIN_SHARE * (1.0 - ramp(np.abs(u - axis) / side, 0.22, 1.12))
@@ -126,8 +144,36 @@ def _round(mouth: Mouth, u: np.ndarray, v: np.ndarray, below: np.ndarray) -> np.
     side = (u - mouth.middle) / mouth.half
     thick = 0.16 * below * np.exp(-((below / 0.2) ** 2)) * mouth.arch(u, 4.0, 1.0)
     narrow = -NARROW * mouth.half * np.sin(np.clip(side, -1.57, 1.57)) / 0.841
-    flat = -0.6 * (mouth.line(u) - mouth.line(np.array(mouth.middle)))  # a smile goes
+    flat = -0.3 * (mouth.line(u) - mouth.line(np.array(mouth.middle)))  # a smile goes
     return np.stack([narrow, thick + flat]) * _about(mouth, u, v)
+
+
+def _relax(mouth: Mouth, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """A smile gone: raised corners come down, and a wide open one is narrowed (2, h, w)."""
+    side = (u - mouth.middle) / mouth.half
+    raised = float(
+        np.clip(mouth.line(np.array(mouth.middle)) - np.mean(mouth.bend[[0, -1]]), 0, 0.3)
+    )
+    down = raised * np.clip(np.abs(side), 0.0, 1.0) ** 2
+    wide = np.clip(0.12 * raised / 0.08 + 0.5 * mouth.inner, 0.0, 0.14)
+    narrow = -wide * mouth.half * np.sin(np.clip(side, -1.57, 1.57))
+    return np.stack([narrow, down]) * _about(mouth, u, v)
+
+
+def _shut(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None:
+    """Fill in shut (6): the gap of an open mouth closes.
+
+    The lower lip comes up over the teeth, and the upper one down to meet it by a third.
+    """
+    if not mouth.smiling:
+        return
+    gap = mouth.inner * mouth.arch(u, 2.0, 0.8)
+    thick = max(mouth.bottom, 0.06)
+    depth = max(mouth.chin[1], 2.2 * mouth.bottom, 0.25)
+    lower[6, 1] = -gap * (1 - SINK) * (1.0 - ramp(below / depth, 0.2, 1.5))
+    edge = below + gap  # below the upper lip's inner edge
+    over = ramp(edge, -1.6 * thick - 0.12, -0.02)
+    upper[6, 1] = gap * SINK * over * (1.0 - 0.7 * ramp(edge / np.maximum(gap, 1e-3), 0.0, 1.0))
 
 
 def _press(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None:
@@ -138,11 +184,8 @@ def _press(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None
     thin_down = 0.30 * below * np.exp(-((below / (1.6 * thick)) ** 2))
     upper[3, 1] = -thin_up * lips
     lower[3, 1] = -thin_down * lips
-    if mouth.smiling:
-        fade = 1.0 - ramp(below / thick, 0.6, 2.6)
-        lower[3, 1] -= mouth.inner * mouth.arch(u, 2.0, 1.0) * fade
     roll = (1.0 - ramp(below / thick, 0.3, 2.4)) * mouth.arch(u, 2.0, 0.7)
-    lower[4, 1] = -0.5 * thick * roll
+    lower[4, 1] = -(0.25 if mouth.smiling else 0.5) * thick * roll
     upper[4, 1] = -0.018 * lips * ramp(below, -0.25, 0.0)
 
 
@@ -156,10 +199,11 @@ def _brow(brows: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.stack([np.zeros_like(u), -0.06 * lift])
 
 
-def lip_line(luma, axes: Axes, left, right) -> np.ndarray:
-    """The lip line's v (33,) from corner to corner: a parabola, drawn to the dark line near it.
+def lip_line(seen, axes: Axes, left, right, opened: bool) -> np.ndarray:
+    """The lip line's v (33,) from corner to corner: a parabola, drawn to what is near it.
 
-    `luma(x, y)` gives the picture's luminance, 0..255; the corners are in the axes of the face.
+    That is the dark line of closed lips, or the edge of the lower lip below teeth or the dark.
+    `seen(x, y)` gives the picture's RGB, 0..255; the corners are in the axes of the face.
     """
     s = np.linspace(-1.0, 1.0, 33)
     u = left[0] + (right[0] - left[0]) * (s + 1) / 2
@@ -170,11 +214,16 @@ def lip_line(luma, axes: Axes, left, right) -> np.ndarray:
     rest = chord + np.clip(sag, -0.4, 0.4) * (1 - s**2)
     offsets = np.linspace(-0.05, 0.05, 41)
     reach = 0.018
-    sample = [luma(*axes.to_picture(u, rest + offsets[:, None] + d)) for d in (-reach, 0.0, reach)]
-    ridge = np.clip(sample[0] + sample[2] - 2 * sample[1], 0, 60) / 60.0  # (41, 33)
-    if np.median(ridge.max(axis=0)) < 0.06:
+    three = [seen(*axes.to_picture(u, rest + offsets[:, None] + d)) for d in (-reach, 0.0, reach)]
+    if opened:  # redder below the edge than above it
+        red = [np.log(p[..., 0] + 12) - np.log(p[..., 1] + 12) for p in three]
+        step = np.clip(red[2] - red[0], 0, 0.5) / 0.5
+    else:
+        sample = [luminance(p) for p in three]
+        step = np.clip(sample[0] + sample[2] - 2 * sample[1], 0, 60) / 60.0  # (41, 33)
+    if np.median(step.max(axis=0)) < 0.06:
         return rest
-    score = ridge / max(float(np.percentile(ridge, 98)), 1e-3)
+    score = step / max(float(np.percentile(step, 98)), 1e-3)
     score -= 0.5 * (offsets[:, None] / 0.05) ** 2
     path = _cheapest(score, 0.9)
     bend = np.convolve(np.pad(offsets[path], 2, mode="edge"), [0.1, 0.2, 0.4, 0.2, 0.1], "valid")

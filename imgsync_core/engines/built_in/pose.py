@@ -1,4 +1,4 @@
-"""What a face does in one frame, as twelve numbers; all 0 is the picture itself."""
+"""What a face does in one frame, as sixteen numbers; all 0 is the picture itself."""
 
 from dataclasses import astuple, dataclass, fields
 
@@ -21,15 +21,31 @@ class Pose:
     roll: float = 0.0  # degrees, clockwise as the viewer sees it is positive
     shift_x: float = 0.0  # of the whole head to the right, parts of the inter-ocular distance
     shift_y: float = 0.0  # down, likewise
+    gaze_x: float = 0.0  # degrees that the eyes turn in the head, to the viewer's right
+    gaze_y: float = 0.0  # down, likewise
+    squint: float = 0.0  # 0..1, lower lids up
+    tongue: float = 0.0  # 0..1, its tip up behind the upper teeth, as for l, th, n
 
     def row(self) -> np.ndarray:
-        """This pose as float32 (12,)."""
+        """This pose as float32 (16,)."""
         return np.array(astuple(self), np.float32)
 
 
 COLUMNS = tuple(field.name for field in fields(Pose))
-LIMITS = np.array(  # lowest and highest value of each column, (12, 2)
-    [(0, 1)] * 6 + [(-1, 1), (-12, 12), (-12, 12), (-12, 12), (-0.25, 0.25), (-0.25, 0.25)],
+LIMITS = np.array(  # lowest and highest value of each column, (16, 2)
+    [(0, 1)] * 6
+    + [
+        (-1, 1),
+        (-12, 12),
+        (-12, 12),
+        (-12, 12),
+        (-0.25, 0.25),
+        (-0.25, 0.25),
+        (-30, 30),
+        (-20, 20),
+        (0, 1),
+        (0, 1),
+    ],
     np.float32,
 )
 
@@ -41,17 +57,22 @@ class Strength:
     mouth: float = 1.0
     head: float = 1.0
     blink: float = 1.0
-    expression: float = 1.0  # brows
+    expression: float = 1.0  # brows, gaze, squint
 
     def scale(self) -> np.ndarray:
-        """The factor of each column of a track of poses, float32 (12,)."""
+        """The factor of each column of a track of poses, float32 (16,)."""
         return np.array(
-            [self.mouth] * 5 + [self.blink, self.expression] + [self.head] * 5, np.float32
+            [self.mouth] * 5
+            + [self.blink, self.expression]
+            + [self.head] * 5
+            + [self.expression] * 3
+            + [self.mouth],
+            np.float32,
         )
 
 
 def bounded(poses: np.ndarray, strength: Strength) -> np.ndarray:
-    """Poses (t, 12) scaled by the strength and held to what the renderer can show, float32."""
+    """Poses (t, 16) scaled by the strength and held to what the renderer can show, float32."""
     track = np.asarray(poses, np.float32)
     if track.ndim != 2 or track.shape[1] != len(COLUMNS):
         raise ValueError(f"poses must be (t, {len(COLUMNS)}), not {track.shape}")

@@ -8,6 +8,7 @@ two maps: the picture is cut along the lip line, and the mouth's inside shows be
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from torch.nn import functional
 
 from ...face.geometry import Face
 from . import eyes, head, mouth
-from .axes import Box
 from .layout import Layout
 from .lips import Lips
 from .pose import COLUMNS, LIMITS, Pose, Strength, bounded
@@ -25,20 +25,31 @@ from .warping import Warp
 __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 100  # cells along the longer side of the coarse grid
-STEPS = 4  # of the fixed-point search
+STEPS = 6  # of the fixed-point search
+BANDS = 3  # parts of the box, one below the other, each as wide as it must be
 
 
 class Renderer:
     """One picture with one face; everything that does not change with the pose is made here."""
 
     def __init__(
-        self, rgb: np.ndarray, face: Face, *, strength: Strength | None = None, device="cpu"
+        self,
+        rgb: np.ndarray,
+        face: Face,
+        *,
+        strength: Strength | None = None,
+        rests: bool = False,
+        device="cpu",
     ):
-        """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends."""
+        """`rgb` is uint8 (h, w, 3); `face` says where it looks, speaks and ends.
+
+        rests: a pose of zeros closes a mouth that the picture shows open.
+        """
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise ValueError(f"the picture must be uint8 (h, w, 3), not {rgb.dtype} {rgb.shape}")
         self.picture = np.array(rgb, order="C")
         self.strength = strength or Strength()
+        self.rests = rests
         self.device = torch.device(device)
         self.layout = Layout(self.picture, face)
         self.box = self.layout.head.box()
@@ -63,6 +74,8 @@ class Renderer:
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
         self.lips = Lips(self.picture, plan, box, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
+        self.bands = self._bands()
+        self.pixels = self.crop[0].clone()  # of the frame; holds the picture beside the bands
 
     @cached_property
     def eyes(self) -> list[eyes.Eye]:
@@ -88,54 +101,67 @@ class Renderer:
         return np.zeros(self.picture.shape[:2], bool) if self.box.empty else self.moving
 
     def render(self, poses: np.ndarray) -> np.ndarray:
-        """Frames uint8 (t, h, w, 3) of poses (t, 12), whose columns are `COLUMNS`."""
+        """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`."""
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
-        weights = torch.from_numpy(
-            np.concatenate([mouth.coefficients(track), head.coefficients(track)], axis=1)
-        ).float()
+        lips = mouth.coefficients(self.layout.mouth, track, self.rests)
+        weights = torch.from_numpy(np.concatenate([lips, head.coefficients(track)], axis=1)).float()
         with torch.inference_mode():
             for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
                 frame.copy_(self.still)
-                if pose.any() and not self.box.empty:
+                if (pose.any() or self.rests) and not self.box.empty:
                     self._draw(frame, pose, weight)
         return frames
 
     def _draw(self, frame: Tensor, pose: np.ndarray, weight: Tensor) -> None:
         """Write the pose's pixels into a frame (h, w, 3) that holds the picture."""
-        blink = float(pose[5]) if pose[5] > 0 and self.eyes else 0.0
-        if blink <= 0.0 and not weight.any():
+        blink, gaze_x, gaze_y, squint = (float(pose[i]) for i in (5, 12, 13, 14))
+        looks = bool(blink or gaze_x or gaze_y or squint) and bool(self.eyes)
+        if not looks and not weight.any() and not pose[15]:
             return
         weight = weight.to(self.device)
         source = self.warp.full(self.warp.invert(self.warp.forward(weight), STEPS))
-        pixels = self.warp.sample(self.crop, source)[0]
-        if pose[:5].any():
-            self.lips.draw(pixels, weight)
-        if blink > 0.0:
+        if looks:
             for eye in self.eyes:
-                self._blink(eye, pixels, source[0], blink)
+                self._set(eye, eye.drawn(blink, squint, (gaze_x, gaze_y)))
+        pixels = self.pixels
+        for rows, columns in self.bands:
+            part = self.warp.sample(self.crop, source[..., rows, columns])
+            pixels[:, rows, columns] = part[0]
+        if looks:
+            for eye in self.eyes:
+                self._set(eye, eye.still)
+        if pose[:5].any() or pose[15] or self.rests:
+            self.lips.draw(pixels, weight, float(pose[15]))
+        target = frame[self.box.top : self.box.bottom, self.box.left : self.box.right]
+        for rows, columns in self.bands:
+            whole = pixels[:, rows, columns].to(torch.uint8).cpu()
+            for channel in range(3):
+                target[rows, columns, channel] = whole[channel]
+
+    def _bands(self) -> list[tuple[slice, slice]]:
+        """The rows and columns of the box where pixels move, in bands, since heads are round."""
         box = self.box
-        whole = pixels.to(torch.uint8).cpu()
-        target = frame[box.top : box.bottom, box.left : box.right]
-        for channel in range(3):
-            target[..., channel] = whole[channel]
+        moving = self.moving[box.top : box.bottom, box.left : box.right]
+        edges = np.linspace(0, box.height, BANDS + 1).astype(int)
+        bands = []
+        for top, bottom in pairwise(edges):
+            columns = np.flatnonzero(moving[top:bottom].any(axis=0))
+            if len(columns):
+                bands.append((slice(top, bottom), slice(columns[0], columns[-1] + 1)))
+        return bands
 
-    def _blink(self, eye: eyes.Eye, pixels: Tensor, source: Tensor, blink: float) -> None:
-        """Close one eye on the box's pixels (3, h, w), where it is now."""
-        spot = self._now(eye.box, source, eye.axes.origin)
-        if spot.empty:
-            return
-        rows, columns = slice(spot.top, spot.bottom), slice(spot.left, spot.right)
-        x, y = self.warp.pixels(source[:, rows, columns])
-        pixels[:, rows, columns] = eye.draw(pixels[:, rows, columns], x, y, blink)
-
-    def _now(self, part: Box, source: Tensor, at: tuple[float, float]) -> Box:
-        """Where a part of the picture is drawn in this frame, within the head's box."""
-        h, w = source.shape[-2:]
-        column = min(max(round(at[0]) - self.box.left, 0), w - 1)
-        row = min(max(round(at[1]) - self.box.top, 0), h - 1)
-        x, y = self.warp.pixels(source[:, row, column, None, None])
-        dx = column - round(float(x)) + self.box.left  # from where it was to where it is
-        dy = row - round(float(y)) + self.box.top
-        left, top = part.left + dx - self.box.left, part.top + dy - self.box.top
-        return Box(left, top, left + part.width, top + part.height).clip(w, h)
+    def _set(self, eye: eyes.Eye, drawn: Tensor) -> None:
+        """Put an eye's pixels (3, h, w) into the picture that the head is drawn from."""
+        held, box = eye.box.clip_to(self.box), self.box
+        own = drawn[
+            :,
+            held.top - eye.box.top : held.bottom - eye.box.top,
+            held.left - eye.box.left : held.right - eye.box.left,
+        ]
+        self.crop[
+            0,
+            :,
+            held.top - box.top : held.bottom - box.top,
+            held.left - box.left : held.right - box.left,
+        ] = own

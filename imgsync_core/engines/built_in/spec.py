@@ -17,7 +17,15 @@ OPTIONS = (
     _strength("head", "how far the head moves"),
     _strength("blink", "how far the lids close in a blink"),
     _strength("expression", "how far brows and eyes move"),
-)
+    Option(
+        "curves", str, "", "a file of `imgsync curves`, .npz or .csv, instead of what is heard",
+        words_only=True,
+    ),
+    Option(
+        "offset_ms", int, 0, "milliseconds by which the face is later than usual, below 0 earlier",
+        low=-1000, high=1000, words_only=True,
+    ),
+)  # fmt: skip
 
 
 def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:

@@ -14,6 +14,7 @@ class Tone:
     skin: np.ndarray  # RGB 0..255, (3,)
     light: float  # how bright the face is lit; 1 is a fair face in full light
     colour: float  # how coloured the picture is; 0 is grey, 1 is ordinary
+    drawn: bool = False  # in flat colours, as cartoons are
 
     def tint(self, rgb, lit: float = 1.0) -> np.ndarray:
         """A colour 0..255 as it looks in this light: (3,)."""

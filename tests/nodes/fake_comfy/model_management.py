@@ -1,5 +1,6 @@
 """Stand-in for `comfy.model_management` and `comfy.cli_args.args`: a machine with only a CPU."""
 
+import weakref
 from types import SimpleNamespace
 
 import torch
@@ -97,4 +98,6 @@ current_loaded_models: list = []
 
 def unload_all_models() -> None:
     while loaded:
-        loaded.pop().detach()
+        patcher = weakref.ref(loaded.pop())  # ComfyUI holds none strongly
+        patcher().detach()
+        assert patcher().model is not None, "it looks at a patcher after detaching it"
