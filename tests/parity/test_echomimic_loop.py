@@ -35,7 +35,8 @@ class Loop:
         self.golden, self.config = golden, golden.config
         config = self.config
         looks = recorder_of(config["reference_unet"], golden.weights("reference_unet."))
-        self.unet = reader_of(config["denoising_unet"], golden.weights("denoising_unet."))
+        weights = golden.weights("denoising_unet.")
+        self.unet = reader_of(config["denoising_unet"], weights, config["audio_ratio"])
         locator = locator_of(config["face_locator"], golden.weights("face_locator."))
         record: dict[str, torch.Tensor] = {}
         looks(golden["in.ref_latents"][:, :, None], 0, Cond(record=record))
@@ -56,7 +57,9 @@ class Loop:
 
         monkeypatch.setattr(torch, "randn", given)
         monkeypatch.setattr(pipeline, "SCHEDULE", schedule_of(self.config["scheduler"]))
-        assert self.config["window_shift_per_step"] == pipeline.TURN
+        if FOLDER == DEFAULT:
+            assert self.config["window_shift_per_step"] == pipeline.TURN
+        monkeypatch.setattr(pipeline, "TURN", self.config["window_shift_per_step"])
         plan = Plan(
             self.steps, scale, self.config["context_frames"], self.config["context_overlap"]
         )

@@ -14,7 +14,7 @@ from imgsync_core.engines.runtime.hearing import heard, samples_heard
 from imgsync_core.engines.runtime.square import squeezed
 from imgsync_core.media.sound import ArraySound
 
-from .goldens import close, goldens
+from .goldens import DEFAULT, FOLDER, close, goldens
 from .test_whisper import encoder_of
 
 AUDIO = goldens("echomimic", "5_audio*")
@@ -26,8 +26,9 @@ def features_of(golden, name: str) -> speech.Features:
     wave = golden[f"in.{name}"].numpy()[None].astype(np.float32) / 32768
     sound = ArraySound(wave, golden.config["sample_rate"])
     assert samples_heard(sound) == wave.shape[1]
-    encoder = encoder_of(golden)
-    return heard(sound, encoder, lambda: None, overlapped=False, coarse=True)
+    features = heard(sound, encoder_of(golden), lambda: None, overlapped=False, coarse=True)
+    features._reach = tuple(golden.config["audio_feat_length"])
+    return features
 
 
 @pytest.mark.parametrize("golden", AUDIO)
@@ -45,12 +46,14 @@ def test_mel(golden):
 
 @pytest.mark.parametrize("golden", AUDIO)
 def test_features_and_what_each_frame_hears(golden):
-    assert list(speech.REACH) == golden.config["audio_feat_length"]
+    reach = tuple(golden.config["audio_feat_length"])
+    if FOLDER == DEFAULT:
+        assert reach == speech.REACH
     for rate in golden.config["fps"]:
         fps, features = Fraction(rate), features_of(golden, "wav_int16")
         n, wanted = speech.n_chunks(features.n, fps), golden[f"out.chunks_fps{rate}"]
         assert n == len(wanted) == golden.config["info"][f"chunks_fps{rate}"][0]
-        indices = speech.chunk_indices(0, n, fps, features.n)
+        indices = speech.chunk_indices(0, n, fps, features.n, reach)
         assert indices.tolist() == golden[f"out.chunk_index_fps{rate}"].tolist()
         parts = [features.chunks(i, min(i + 12, n), fps) for i in range(0, n, 12)]
         close(torch.cat(parts), wanted, 1e-4)
@@ -58,7 +61,8 @@ def test_features_and_what_each_frame_hears(golden):
         close(found[torch.from_numpy(indices)].flatten(1, 2), wanted, 0)
     few = golden["in.features384"]
     for match, expected in golden.outputs(r"chunks384_fps(\d+)"):
-        indices = speech.chunk_indices(0, len(expected), Fraction(int(match[1])), len(few))
+        fps = Fraction(int(match[1]))
+        indices = speech.chunk_indices(0, len(expected), fps, len(few), reach)
         close(few[torch.from_numpy(indices)].flatten(1, 2), expected, 0)
 
 
@@ -105,7 +109,8 @@ def test_what_the_autoencoder_gets(golden):
         if f"in.{name}.image_bgr_uint8" not in golden:
             continue
         frame = golden[f"in.{name}.image_bgr_uint8"].numpy()[..., ::-1]
-        square = crop_around(case["bbox"], (case["width"], case["height"])).square
+        ratios = case["facecrop_dilation_ratio"], case["facemusk_dilation_ratio"]
+        square = crop_around(case["bbox"], (case["width"], case["height"]), *ratios).square
         pixels = torch.from_numpy(square.of(frame).copy()).permute(2, 0, 1)[None]
         small = squeezed(pixels, case["out_size"][0], filtered=False)
         wanted = golden[f"out.{name}.image_bgr_resized_uint8"].flip(-1).permute(2, 0, 1)
