@@ -309,7 +309,9 @@ def test_an_engine_is_made_once_and_the_voice_heard_once(talk, monkeypatch):
 
     made, heard, curves = [], [], speech.curves
     init = BuiltInEngine.__init__
-    monkeypatch.setattr(BuiltInEngine, "__init__", lambda self, s: made.append(s) or init(self, s))
+    monkeypatch.setattr(
+        BuiltInEngine, "__init__", lambda self, *how: made.append(how) or init(self, *how)
+    )
     monkeypatch.setattr(speech, "curves", lambda *a: heard.append(1) or curves(*a))
     ready = prepared(talk, engine="auto")
     ready.frames.read(0, 2)
