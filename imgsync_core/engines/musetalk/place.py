@@ -1,0 +1,55 @@
+"""Where the box of a face is, and what of it is drawn: from our own geometry of a face.
+
+The published pipeline asks a pose network for 68 points and a parsing network for the skin. Of the
+points it uses four numbers: how far the outline reaches to both sides and down, and the height of a
+point on the bridge of the nose, which becomes the middle of the box::
+
+    bridge  ---+-----------+---  middle of the box: what is below is drawn
+               |    nose   |     stays
+               |  ( lips ) |     drawn, up to the outline
+      chin  ---+-----------+---  and a margin
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...face.outline import cells, extent, nose, skin
+
+# Of the longer side of the box, as the published mask of a face comes out:
+BAND = 0.264  # half width of the middle, beside which the mask is cut back
+CUT = 0.07  # how far
+CHIN = 0.018  # how far it goes beyond the chin
+
+
+def spots(points: Tensor, *, shift: float, margin: float) -> Tensor:
+    """Five points of faces (b, 5, 2) -> (b, 7, 2): corners of the box, then the points; px.
+
+    shift: as of `extent`.   margin: below the chin, of the height of the box.
+    """
+    left, right, low, bridge = extent(points, shift)
+    half = (low - bridge).clamp(min=1)
+    corners = [left, bridge - half, right, low + 2 * margin * half]
+    return torch.cat([torch.stack(corners, -1).unflatten(-1, (2, 2)), points], 1)
+
+
+def outline(spot: Tensor) -> Tensor:
+    """(7, 2) -> the corners of the box, (4, 2), where the centres of pixels are integers."""
+    (left, top), (right, bottom) = spot[:2] - 0.5
+    return torch.stack([left, top, right, top, right, bottom, left, bottom]).view(4, 2)
+
+
+def kept(spot: Tensor, side: int, *, jaw: bool) -> Tensor:
+    """float32 (side, side) of the crop: 1 = keep, 0 = draw.   jaw: as of the version."""
+    corners, points = spot[:2].double(), spot[2:].double()
+    at = cells(corners, side)
+    size = float((corners[1] - corners[0]).max())
+    drawn = skin(points, at)
+    if jaw:
+        off = at[..., 0] - corners[:, 0].mean()
+        outwards = torch.stack([off.sign() * CUT * size, torch.zeros_like(off)], -1)
+        grown = drawn | skin(points, at - at.new_tensor([0, CHIN * size]))
+        drawn = torch.where(off.abs() > BAND * size, skin(points, at + outwards), grown)
+    drawn[: side // 2] = False
+    return 1 - (drawn & ~nose(points, at)).float()

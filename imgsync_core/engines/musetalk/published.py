@@ -1,0 +1,161 @@
+"""What only the published pipeline does: whole pixels, its own windows, its masks and its paste."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...audio.whisper_features import STEPS
+from ...audio.whisper_pieces import SeparateFeatures
+from ...face.outline import cells, extent, nose, skin
+from ..runtime import fixed_point as fixed
+from ..runtime.lanczos import resized
+from .spec import SIDE, Version
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom; half open
+LABELS = 512  # side of a mask
+CHEEKS = (90, 90)  # of 512, left and right of the middle: what is not cut back
+EXPAND = 1.5  # the square that is blended, of the box
+BLUR = 0.05  # of the side of the square
+
+
+class PublishedFeatures(SeparateFeatures):
+    """The rate is cut off to an integer, and with it the windows go astray."""
+
+    def chunks(self, start: int, stop: int, fps: Fraction) -> Tensor:
+        """What the model hears at frames ``[start, stop)``: (t, 10 * layers, channels)."""
+        step = STEPS / max(1, int(fps))
+        first = np.floor(np.arange(start, stop) * step).astype(np.int64)
+        return self.rows(first - 2 * math.ceil(step), 10)
+
+
+def face_box(four: Box, found: Box | None, version: Version, height: int) -> Box | None:
+    """The box for left, right and lowest of an outline and the height of the bridge.
+
+    found: of a face finder, taken where those make none.   height: of the picture.
+    """
+    left, right, low, bridge = four
+    top = max(0, 2 * bridge - low)
+    if low <= top or right <= left or left < 0:
+        if found is None:
+            return None
+        left, top, right, low = found
+    return left, top, right, min(low + version.margin_px, height) if version.margin_px else low
+
+
+def spots(points: Tensor, *, shift: float, version: Version, height: int) -> Tensor:
+    """As of `place.spots` in whole pixels, (b, 7, 2); points: five, and a finder's box."""
+    out = []
+    for five, finder in zip(points[:, :5], points[:, 5:], strict=True):
+        left, right, low, bridge = (int(v) for v in extent(five[None], shift))
+        found = _whole(finder.clamp(min=0))
+        box = face_box((left, right, low, bridge), found, version, height)
+        out.append(torch.cat([five.new_tensor(box).view(2, 2), five]))
+    return torch.stack(out)
+
+
+def _whole(corners: Tensor) -> Box:
+    left, top, right, bottom = (int(v) for v in corners.flatten())
+    return left, top, right, bottom
+
+
+def crops(frames: np.ndarray, spots: Tensor) -> Tensor:
+    """uint8 (f, h, w, 3) -> (f, 3, 256, 256); what lies outside is cut off and so squeezed."""
+    out = []
+    for frame, spot in zip(frames, spots, strict=True):
+        left, top, right, bottom = _whole(spot[:2])
+        part = np.ascontiguousarray(frame[max(top, 0) : bottom, max(left, 0) : right])
+        out.append(resized(torch.from_numpy(part).permute(2, 0, 1), (SIDE, SIDE)))
+    return torch.stack(out)
+
+
+def square_of(box: Box) -> Box:
+    """What is blended: a square around the middle of the box."""
+    left, top, right, bottom = box
+    x, y = (left + right) // 2, (top + bottom) // 2
+    half = int(max(right - left, bottom - top) // 2 * EXPAND)
+    return x - half, y - half, x + half, y + half
+
+
+def labels(spot: Tensor, version: Version) -> Tensor:
+    """The mask of a face in its square, bool (512, 512), from geometry instead of a parser."""
+    at = cells(spot.new_tensor(square_of(_whole(spot[:2]))).view(2, 2), LABELS)
+    lips = torch.zeros(LABELS, LABELS, dtype=torch.bool)  # they are within the skin
+    return mask_of(skin(spot[2:], at), nose(spot[2:], at), lips, version)
+
+
+@lru_cache(1)
+def kernels() -> tuple[Tensor, Tensor]:
+    """What the skin is grown by, (33, 33), and what the cheeks are cut back by, (3, 35)."""
+    grow, cut = torch.zeros(33, 33), torch.zeros(3, 35)
+    for row in range(10, 33):
+        reach = min(row - 10, 10)
+        grow[row, 16 - reach : 17 + reach] = 1
+    cut[1] = cut[:, 17] = 1
+    return grow, cut
+
+
+def beside(cheeks: tuple[int, int] = CHEEKS) -> Tensor:
+    """bool (512,): columns where the mask is cut back."""
+    column = torch.arange(LABELS) - LABELS // 2
+    return (column <= -cheeks[0]) | (column >= cheeks[1])
+
+
+def mask_of(
+    skin: Tensor, nose: Tensor, lips: Tensor, version: Version, cheeks: tuple[int, int] = CHEEKS
+) -> Tensor:
+    """Which of 512 x 512 is drawn, of what is skin, nose and lips; all are bool."""
+    if not version.jaw:
+        return (skin & ~nose) | lips
+    grow, cut = kernels()
+    grown = fixed.touched(skin, grow)
+    back = ~fixed.touched(fixed.touched(~grown, cut), cut)
+    return (torch.where(beside(cheeks), back, grown) & ~nose) | lips
+
+
+def soft_mask(mask: Tensor, box: Box, blur: float = BLUR) -> Tensor:
+    """uint8 (side, side) of the square -> only what is in the box and the lower half, blurred."""
+    x, y, *_ = square_of(box)
+    left, top, right, bottom = box
+    out = torch.zeros_like(mask)
+    part = slice(max(top - y, len(mask) // 2), bottom - y), slice(left - x, right - x)
+    out[part] = mask[part]
+    return fixed.blurred(out, blur_size(len(mask), blur))
+
+
+def blur_size(side: int, blur: float = BLUR) -> int:
+    """Of the kernel for a square, in px."""
+    return int(blur * side // 2 * 2) + 1
+
+
+def paste_into(frame: np.ndarray, face: Tensor, mask: Tensor, box: Box) -> None:
+    """Put a face uint8 (3, 256, 256) into a frame uint8 (h, w, 3); mask: of the square."""
+    (left, top, right, bottom), (x, y, *_) = box, square_of(box)
+    new = fixed.bilinear(face, (right - left, bottom - top)).permute(1, 2, 0).numpy()
+    low, high = (max(left, 0), max(top, 0)), (min(right, frame.shape[1]), min(bottom, len(frame)))
+
+    def part(picture: np.ndarray, x: int, y: int) -> np.ndarray:
+        return picture[low[1] - y : high[1] - y, low[0] - x : high[0] - x]
+
+    old = part(frame, 0, 0)
+    old[:] = fixed.blended(part(new, left, top), old, part(mask.numpy(), x, y))
+
+
+def paste(
+    frames: np.ndarray, drawn: Tensor, crops: Tensor, spots: Tensor,
+    *, mask: Callable[[Tensor], Tensor],
+) -> np.ndarray:  # fmt: skip
+    """As `Redrawn.paste`.   mask(spot): bool (512, 512) in the square of a face."""
+    out = np.array(frames)
+    for frame, face, spot in zip(out, fixed.as_pictures(drawn), spots, strict=True):
+        box = _whole(spot[:2])
+        left, _, right, _ = square_of(box)
+        square = fixed.bicubic(mask(spot).to(torch.uint8) * 255, right - left)
+        paste_into(frame[..., :3], face, soft_mask(square, box), box)
+    return out
