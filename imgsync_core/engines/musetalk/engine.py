@@ -34,7 +34,7 @@ from ..runtime.lips import (
     n_at_16_khz,
     with_silence,
 )
-from ..runtime.paste import Paste
+from ..runtime.paste import Paste, shrunk
 from ..runtime.stream import Redrawn
 from ..runtime.track import CropTrack, FrameByFrame
 from . import place, published
@@ -43,7 +43,7 @@ from .pipeline import Drawer, hear
 from .spec import BATCH, SIDE, SPEC, Version, version_of
 
 SQUARE = boxes.Square(SIDE)
-FEATHER = 8 / SIDE  # half width of the paste's edge, which lies on skin
+FEATHER = 8  # px of the crop: half width of the paste's edge, which lies on skin
 
 
 def make(values: Values, host: Host) -> MuseTalkEngine:
@@ -159,7 +159,8 @@ class Unseen:
 
         def make(spots: Tensor) -> Paste:
             masks = [place.kept(spot, SIDE, jaw=self._version.jaw) for spot in spots]
-            return Paste(SQUARE, torch.stack(masks).to(drawn.device), feather=FEATHER)
+            mask = shrunk(torch.stack(masks).to(drawn.device), FEATHER)
+            return Paste(SQUARE, mask, feather=FEATHER / SIDE)
 
         paste = self._remembered(different, make)
         values = pixel_values(original.to(drawn.device))

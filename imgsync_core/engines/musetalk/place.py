@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ...face.outline import cells, extent, nose, skin
 
-# Of the longer side of the box, as the published mask of a face comes out:
-BAND = 0.264  # half width of the middle, beside which the mask is cut back
+# Of the longer side of the box, about as the published mask of a face comes out:
+BAND = (0.13, 0.264)  # from the middle: where the mask begins to be cut back, and is so in full
 CUT = 0.07  # how far
 CHIN = 0.018  # how far it goes beyond the chin
 
@@ -48,8 +48,8 @@ def kept(spot: Tensor, side: int, *, jaw: bool) -> Tensor:
     drawn = skin(points, at)
     if jaw:
         off = at[..., 0] - corners[:, 0].mean()
-        outwards = torch.stack([off.sign() * CUT * size, torch.zeros_like(off)], -1)
-        grown = drawn | skin(points, at - at.new_tensor([0, CHIN * size]))
-        drawn = torch.where(off.abs() > BAND * size, skin(points, at + outwards), grown)
+        share = ((off.abs() / size - BAND[0]) / (BAND[1] - BAND[0])).clamp(0, 1)
+        outwards = torch.stack([off.sign() * share * CUT, (share - 1) * CHIN], -1)
+        drawn = skin(points, at + outwards * size)
     drawn[: side // 2] = False
     return 1 - (drawn & ~nose(points, at)).float()

@@ -35,7 +35,7 @@ class PublishedFeatures(SeparateFeatures):
         return self.rows(first - 2 * math.ceil(step), 10)
 
 
-def face_box(four: Box, found: Box | None, version: Version, height: int) -> Box | None:
+def face_box(four: Box, found: Box, version: Version, height: int) -> Box:
     """The box for left, right and lowest of an outline and the height of the bridge.
 
     found: of a face finder, taken where those make none.   height: of the picture.
@@ -43,8 +43,6 @@ def face_box(four: Box, found: Box | None, version: Version, height: int) -> Box
     left, right, low, bridge = four
     top = max(0, 2 * bridge - low)
     if low <= top or right <= left or left < 0:
-        if found is None:
-            return None
         left, top, right, low = found
     return left, top, right, min(low + version.margin_px, height) if version.margin_px else low
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .boxes import cubic
+
 # OpenCV's own weights of small Gaussian kernels, in 1/256
 _SMALL = {1: (256,), 3: (64, 128, 64), 5: (16, 64, 96, 64, 16), 7: (8, 28, 56, 72, 56, 28, 8)}
 
@@ -37,10 +39,18 @@ def bicubic(mask: Tensor, side: int) -> Tensor:
     """uint8 (n, n) -> (side, side) as Pillow resizes, with a filter against aliasing."""
     if side == len(mask):
         return mask
-    picture = functional.interpolate(
-        mask[None, None], (side, side), mode="bicubic", antialias=True, align_corners=False
-    )
-    return picture[0, 0]
+    wide = _bicubic(mask.numpy(), side)
+    return torch.from_numpy(_bicubic(wide.T, side).T.copy())
+
+
+def _bicubic(picture: np.ndarray, target: int) -> np.ndarray:
+    """uint8 (h, w) -> (h, target): weights in 1 / 2^22, one rounding, cut off at 0 and 255."""
+    step = picture.shape[1] / target
+    at = np.arange(picture.shape[1]) + 0.5 - (np.arange(target)[:, None] + 0.5) * step
+    weight = cubic(at / max(1.0, step))
+    weight = np.floor(weight / weight.sum(1, keepdims=True) * 2**22 + 0.5)
+    total = picture.astype(float) @ weight.T  # integers below 2^53, and so exact
+    return np.floor((total + 2**21) / 2**22).clip(0, 255).astype(np.uint8)
 
 
 def blurred(mask: Tensor, size: int) -> Tensor:

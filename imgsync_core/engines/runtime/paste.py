@@ -147,6 +147,11 @@ def _rim(side: int, width: int, like: Tensor) -> Tensor:
     return line * line[:, None]
 
 
+def shrunk(mask: Tensor, by: int) -> Tensor:
+    """(f, h, w), 1 = keep, with so many px less to draw: the feather's middle is where it ended."""
+    return _grown(mask[:, None], by)[:, 0]
+
+
 def _grown(mask: Tensor, by: int) -> Tensor:
     """(f, 1, h, w) -> the largest value within ``by`` px, first across and then down."""
     mask = functional.max_pool2d(mask, (1, 2 * by + 1), 1, (0, by))
