@@ -604,7 +604,7 @@ def test_files_that_do_not_fit_together(weights, tmp_path):
 
 
 def test_options_are_declared_and_checked():
-    assert NAMES == ("built-in", "latentsync")
+    assert NAMES == ("built-in", "latentsync", "musetalk")
     for option in OPTIONS:
         assert option.checked(option.default) == option.default
     assert {o.name for o in options_of("built-in")} == {"mouth", "head", "blink", "expression"}

@@ -8,7 +8,7 @@ import torch
 from imgsync_core.audio import whisper_mel
 from imgsync_core.engines.base import PLAIN
 from imgsync_core.engines.musetalk import model
-from imgsync_core.engines.musetalk.pipeline import Drawer, hear
+from imgsync_core.engines.musetalk.pipeline import Drawer
 from imgsync_core.engines.musetalk.published import PublishedFeatures
 from imgsync_core.engines.runtime.lips import Networks
 from imgsync_core.engines.runtime.networks import placing
@@ -172,7 +172,7 @@ class Heard:
 
     def encode(self, mel: torch.Tensor) -> torch.Tensor:
         self.mels.append(mel[0])
-        self.states.append(hear(self.networks, mel)[0])
+        self.states.append(self.networks.hear_normed(mel)[0])
         return self.states[-1][None]
 
     def chunks(self, fps: Fraction, count: int, at_once: int = 16) -> torch.Tensor:

@@ -20,6 +20,7 @@ from imgsync_core.engines.musetalk.engine import MuseTalkEngine
 from imgsync_core.engines.musetalk.pipeline import Drawer
 from imgsync_core.engines.musetalk.spec import OPTIONS, VERSIONS
 from imgsync_core.engines.options import checked
+from imgsync_core.engines.runtime import boxes
 from imgsync_core.engines.runtime import fixed_point as fixed
 from imgsync_core.engines.runtime.crop import pixel_values
 from imgsync_core.media.extend import Extension, extend
@@ -80,7 +81,7 @@ def test_crops(golden):
     for match, expected in golden.outputs(r"crop_bgr_(\d+)"):
         i = int(match[1])
         spot = torch.cat([golden["in.boxes"][i].float().view(2, 2), torch.zeros(5, 2)])
-        crop = published.crops(frames, spot[None])[0]
+        crop = boxes.whole_squares(frames, spot[None], 256)[0]
         exact(crop.permute(1, 2, 0), rgb(expected))
         values = pixel_values(crop)
         masked = values.clone()
@@ -200,11 +201,11 @@ class Run(SimpleNamespace):
         source = ArrayFrames(frames, Fraction(config["fps"]))
         engine = reference(networks, **values)
         shown = extend(source, n, Extension(engine.lengthening))
-        boxes = [
+        found = [
             box_of(p, torch.zeros(4), version, frames.shape[1]) for p in golden["in.landmarks"]
         ]
         masks = [mask_of(m, version, config["cheeks"]) for m in golden["in.labels"]]
-        spots = [torch.tensor([*box, *[0] * 10]).float().view(7, 2) for box in boxes]
+        spots = [torch.tensor([*box, *[0] * 10]).float().view(7, 2) for box in found]
 
         def mask(spot):
             (k,) = {i for i, own in enumerate(spots) if torch.equal(spot, own)}

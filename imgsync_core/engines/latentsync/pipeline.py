@@ -22,7 +22,8 @@ from ...diffusion.predict import Guided, cached
 from ...nn.hearing import AUDIO
 from ...nn.stages import projected
 from ..runtime.crop import pixel_values
-from ..runtime.lips import LATENTS, Networks, Remembered
+from ..runtime.lips import LATENTS, Networks
+from ..runtime.remembered import Remembered
 from ..runtime.stream import Stepped, refuse_non_finite
 from .mask import fixed_mask, latent_mask
 from .model import SCHEDULE

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...audio.speech import Speech
@@ -25,21 +24,18 @@ from ...media.sound import Sound
 from ...timeline import Timeline
 from ..base import Host, Values
 from ..runtime import boxes
-from ..runtime.crop import pixel_values
 from ..runtime.lips import (
     LipEngine,
     Networks,
-    Remembered,
     at_16_khz,
     n_at_16_khz,
     with_silence,
 )
-from ..runtime.paste import Paste, shrunk
 from ..runtime.stream import Redrawn
 from ..runtime.track import CropTrack, FrameByFrame
 from . import place, published
 from .model import load_unet
-from .pipeline import Drawer, hear
+from .pipeline import Drawer
 from .spec import BATCH, SIDE, SPEC, Version, version_of
 
 SQUARE = boxes.Square(SIDE)
@@ -96,7 +92,7 @@ class MuseTalkEngine(LipEngine):
     def _features(
         self, networks: Networks, sound: Sound, timeline: Timeline, check: Callable[[], None]
     ) -> Features:
-        encode = partial(hear, networks)
+        encode = networks.hear_normed
         if self._published:
             blocks, n = at_16_khz(sound, check), n_at_16_khz(sound)
             return published.PublishedFeatures(blocks, n, encode, overlapped=False)
@@ -121,7 +117,7 @@ class MuseTalkEngine(LipEngine):
                 published.spots, shift=self.values["shift"], version=version, height=source.size[1]
             )
             kind, k = FrameByFrame, 7
-        return kind(points, source, SQUARE, align, k=k, outline=place.outline, check=check)
+        return kind(points, source, SQUARE, align, k=k, outline=boxes.corners, check=check)
 
     def _redrawn(
         self,
@@ -133,35 +129,15 @@ class MuseTalkEngine(LipEngine):
         n_frames: int,
     ) -> Redrawn:
         labels = partial(published.labels, version=version)
+        unseen = boxes.BoxPaste(partial(place.kept, side=SIDE, jaw=version.jaw), SIDE, FEATHER)
         return Redrawn(
             source=source,
             n_frames=n_frames,
             matrix=track.matrix,
             hear=hear,
-            cut=published.crops if self._published else partial(boxes.squares, side=SIDE),
+            cut=partial(boxes.whole_squares if self._published else boxes.squares, side=SIDE),
             draw=self._attempting(drawer.draw),
-            paste=partial(published.paste, mask=labels) if self._published else Unseen(version),
+            paste=partial(published.paste, mask=labels) if self._published else unseen,
             size=BATCH,
             alike=not self._published,  # each has its own noise
         )
-
-
-class Unseen:
-    """Only what was drawn, colour matched: called as `Redrawn.paste`."""
-
-    def __init__(self, version: Version) -> None:
-        self._version, self._remembered = version, Remembered[Paste]()
-
-    def __call__(
-        self, frames: np.ndarray, drawn: Tensor, original: Tensor, spots: Tensor
-    ) -> np.ndarray:
-        different = spots[:1] if bool((spots == spots[0]).all()) else spots
-
-        def make(spots: Tensor) -> Paste:
-            masks = [place.kept(spot, SIDE, jaw=self._version.jaw) for spot in spots]
-            mask = shrunk(torch.stack(masks).to(drawn.device), FEATHER)
-            return Paste(SQUARE, mask, feather=FEATHER / SIDE)
-
-        paste = self._remembered(different, make)
-        values = pixel_values(original.to(drawn.device))
-        return paste.paste(frames, drawn, values, boxes.matrices(spots[:, :2], SIDE))

@@ -16,7 +16,8 @@ from ...nn.hearing import AUDIO
 from ...nn.stages import Cond, Context
 from ...nn.temporal import positions
 from ..runtime.crop import pixel_values
-from ..runtime.lips import Networks, Remembered
+from ..runtime.lips import Networks
+from ..runtime.remembered import Remembered
 from ..runtime.stream import Stepped, refuse_non_finite
 
 BLACK = -1.0  # of the lower half
@@ -72,11 +73,3 @@ class Drawer:
             latents = net.unet(given.to(dtype)[:, :, None], 0, cond)[:, :, 0].float()
         refuse_non_finite(latents, "The latents are", dtype)
         return latents
-
-
-def hear(networks: Networks, mel: Tensor) -> Tensor:
-    """Normalised log-mel (1, 80, 3000) -> features (1, 1500, layers, channels), the last normed."""
-    states = networks.hear(mel)
-    with networks.place.on(networks.whisper):
-        last = networks.whisper.ln_post(states[:, :, -1:])
-    return torch.cat([states[:, :, :-1], last], 2)

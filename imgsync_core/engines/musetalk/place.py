@@ -34,12 +34,6 @@ def spots(points: Tensor, *, shift: float, margin: float) -> Tensor:
     return torch.cat([torch.stack(corners, -1).unflatten(-1, (2, 2)), points], 1)
 
 
-def outline(spot: Tensor) -> Tensor:
-    """(7, 2) -> the corners of the box, (4, 2), where the centres of pixels are integers."""
-    (left, top), (right, bottom) = spot[:2] - 0.5
-    return torch.stack([left, top, right, top, right, bottom, left, bottom]).view(4, 2)
-
-
 def kept(spot: Tensor, side: int, *, jaw: bool) -> Tensor:
     """float32 (side, side) of the crop: 1 = keep, 0 = draw.   jaw: as of the version."""
     corners, points = spot[:2].double(), spot[2:].double()

@@ -15,10 +15,9 @@ from ...audio.whisper_features import STEPS
 from ...audio.whisper_pieces import SeparateFeatures
 from ...face.outline import cells, extent, nose, skin
 from ..runtime import fixed_point as fixed
-from ..runtime.lanczos import resized
-from .spec import SIDE, Version
+from ..runtime.boxes import Box, whole
+from .spec import Version
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom; half open
 LABELS = 512  # side of a mask
 CHEEKS = (90, 90)  # of 512, left and right of the middle: what is not cut back
 EXPAND = 1.5  # the square that is blended, of the box
@@ -52,24 +51,9 @@ def spots(points: Tensor, *, shift: float, version: Version, height: int) -> Ten
     out = []
     for five, finder in zip(points[:, :5], points[:, 5:], strict=True):
         left, right, low, bridge = (int(v) for v in extent(five[None], shift))
-        found = _whole(finder.clamp(min=0))
+        found = whole(finder.clamp(min=0))
         box = face_box((left, right, low, bridge), found, version, height)
         out.append(torch.cat([five.new_tensor(box).view(2, 2), five]))
-    return torch.stack(out)
-
-
-def _whole(corners: Tensor) -> Box:
-    left, top, right, bottom = (int(v) for v in corners.flatten())
-    return left, top, right, bottom
-
-
-def crops(frames: np.ndarray, spots: Tensor) -> Tensor:
-    """uint8 (f, h, w, 3) -> (f, 3, 256, 256); what lies outside is cut off and so squeezed."""
-    out = []
-    for frame, spot in zip(frames, spots, strict=True):
-        left, top, right, bottom = _whole(spot[:2])
-        part = np.ascontiguousarray(frame[max(top, 0) : bottom, max(left, 0) : right])
-        out.append(resized(torch.from_numpy(part).permute(2, 0, 1), (SIDE, SIDE)))
     return torch.stack(out)
 
 
@@ -83,7 +67,7 @@ def square_of(box: Box) -> Box:
 
 def labels(spot: Tensor, version: Version) -> Tensor:
     """The mask of a face in its square, bool (512, 512), from geometry instead of a parser."""
-    at = cells(spot.new_tensor(square_of(_whole(spot[:2]))).view(2, 2), LABELS)
+    at = cells(spot.new_tensor(square_of(whole(spot[:2]))).view(2, 2), LABELS)
     lips = torch.zeros(LABELS, LABELS, dtype=torch.bool)  # they are within the skin
     return mask_of(skin(spot[2:], at), nose(spot[2:], at), lips, version)
 
@@ -134,15 +118,9 @@ def blur_size(side: int, blur: float = BLUR) -> int:
 
 def paste_into(frame: np.ndarray, face: Tensor, mask: Tensor, box: Box) -> None:
     """Put a face uint8 (3, 256, 256) into a frame uint8 (h, w, 3); mask: of the square."""
-    (left, top, right, bottom), (x, y, *_) = box, square_of(box)
+    left, top, right, bottom = box
     new = fixed.bilinear(face, (right - left, bottom - top)).permute(1, 2, 0).numpy()
-    low, high = (max(left, 0), max(top, 0)), (min(right, frame.shape[1]), min(bottom, len(frame)))
-
-    def part(picture: np.ndarray, x: int, y: int) -> np.ndarray:
-        return picture[low[1] - y : high[1] - y, low[0] - x : high[0] - x]
-
-    old = part(frame, 0, 0)
-    old[:] = fixed.blended(part(new, left, top), old, part(mask.numpy(), x, y))
+    fixed.paste_into(frame, new, (left, top), mask.numpy(), square_of(box)[:2])
 
 
 def paste(
@@ -152,7 +130,7 @@ def paste(
     """As `Redrawn.paste`.   mask(spot): bool (512, 512) in the square of a face."""
     out = np.array(frames)
     for frame, face, spot in zip(out, fixed.as_pictures(drawn), spots, strict=True):
-        box = _whole(spot[:2])
+        box = whole(spot[:2])
         left, _, right, _ = square_of(box)
         square = fixed.bicubic(mask(spot).to(torch.uint8) * 255, right - left)
         paste_into(frame[..., :3], face, soft_mask(square, box), box)

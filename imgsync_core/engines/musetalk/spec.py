@@ -43,8 +43,7 @@ OPTIONS = (
     common.MODE,
     Option("version", str, AUTO, "of the weights; auto: by the name of their file",
            choices=(AUTO, *VERSIONS), rare=True),
-    common.file("weights", "file unet.pth (1.5) or pytorch_model.bin (1.0), or a folder with it "
-                "(the models folder)", rare=False),
+    common.WEIGHTS,
     common.WHISPER,
     common.AUTOENCODER,
     common.LOW_MEMORY,

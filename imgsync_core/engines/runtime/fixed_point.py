@@ -83,10 +83,35 @@ def blended(new: np.ndarray, old: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return ((2 * (new * share + old * (255 - share)) + 255) // 510).astype(np.uint8)
 
 
+def paste_into(
+    frame: np.ndarray, new: np.ndarray, at: tuple[int, int],
+    mask: np.ndarray, mask_at: tuple[int, int],
+) -> None:  # fmt: skip
+    """Blend a picture uint8 (h, w, c), which may lie partly outside, into a frame.
+
+    at, mask_at: x and y of the picture and of the mask, uint8 (h, w), in the frame; the mask
+        covers the picture.
+    """
+    low = [max(v, 0) for v in at]
+    high = [min(at[0] + new.shape[1], frame.shape[1]), min(at[1] + len(new), len(frame))]
+
+    def part(picture: np.ndarray, x: int, y: int) -> np.ndarray:
+        return picture[low[1] - y : high[1] - y, low[0] - x : high[0] - x]
+
+    old = part(frame, 0, 0)
+    old[:] = blended(part(new, *at), old, part(mask, *mask_at))
+
+
 def touched(mask: Tensor, kernel: Tensor) -> Tensor:
-    """Where a kernel (kh, kw) of 0 and 1, laid around a place, meets a mask, bool (h, w)."""
-    padding = (kernel.shape[0] // 2, kernel.shape[1] // 2)
-    return functional.conv2d(mask[None].float(), kernel[None, None], padding=padding)[0] > 0.5
+    """Where a kernel (kh, kw) of 0 and 1, laid around a place, meets a mask, bool (h, w).
+
+    Counted by Fourier transforms; kernels have odd sides.
+    """
+    size = [n + k - 1 for n, k in zip(mask.shape, kernel.shape, strict=True)]
+    waves = torch.fft.rfft2(mask.float(), s=size) * torch.fft.rfft2(kernel.flip(0, 1), s=size)
+    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
+    count = torch.fft.irfft2(waves, s=size)
+    return count[top : top + mask.shape[0], left : left + mask.shape[1]] > 0.5
 
 
 def as_pictures(drawn: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,7 +34,6 @@ from .files import locate
 from .networks import Placing, placing
 from .stream import Attempt, Redrawn, Stepped, StreamedFrames, refuse_non_finite
 
-T = TypeVar("T")
 LATENTS = 4  # channels of a picture's latents
 AT_ONCE = 4  # pictures that the autoencoder gets together
 TILE = 32  # latents: the side of what is decoded at once when memory is scarce
@@ -57,6 +56,13 @@ class Networks:
         """Normalised log-mel (1, 80, 3000) -> features (1, 1500, layers, channels)."""
         with self.place.on(self.whisper):
             return self.whisper(mel.to(self.place.device, self.place.dtype))
+
+    def hear_normed(self, mel: Tensor) -> Tensor:
+        """The same with Whisper's last norm on the last layer, as Hugging Face has it."""
+        states = self.hear(mel)
+        with self.place.on(self.whisper):
+            last = self.whisper.ln_post(states[:, :, -1:])
+        return torch.cat([states[:, :, :-1], last], 2)
 
     def latents(
         self, pixels: Tensor, *, low_memory: bool, random: torch.Generator | None = None
@@ -112,19 +118,6 @@ def audio_width(unet: UNet) -> int:
     """Channels of the audio tokens that a network reads."""
     crosses = (m for m in unet.modules() if isinstance(m, Cross) and m.reads == AUDIO)
     return next(cross.to_k.in_features for cross in crosses)
-
-
-class Remembered(Generic[T]):
-    """What was last made of a tensor: of a still it is made once, however long that is shown."""
-
-    def __init__(self) -> None:
-        self._last: tuple[Tensor, T] | None = None
-
-    def __call__(self, x: Tensor, make: Callable[[Tensor], T]) -> T:
-        """make(x), or what it made the last time if that was of the same."""
-        if self._last is None or not torch.equal(x, self._last[0]):
-            self._last = x, make(x)
-        return self._last[1]
 
 
 def with_silence(sound: Sound, timeline: Timeline) -> Sound:
