@@ -23,6 +23,7 @@ from imgsync_core.engines.options import checked
 from imgsync_core.engines.runtime import boxes
 from imgsync_core.engines.runtime import fixed_point as fixed
 from imgsync_core.engines.runtime.crop import pixel_values
+from imgsync_core.face import masks
 from imgsync_core.media.extend import Extension, extend
 from imgsync_core.media.frames import ArrayFrames
 from imgsync_core.media.sound import ArraySound
@@ -53,9 +54,11 @@ def box_of(landmarks, found, version, height, shift=0):
     return published.face_box(four, tuple(found.tolist()), version, height)
 
 
-def mask_of(labels, version=NEW, cheeks=published.CHEEKS, also=()):
+def mask_of(labels, version=NEW, cheeks=masks.CHEEKS, also=()):
     lips = torch.isin(labels, torch.tensor([*LIPS, *also]))
-    return published.mask_of(labels == SKIN, labels == NOSE, lips, version, tuple(cheeks))
+    return masks.lower_face(
+        labels == SKIN, labels == NOSE, lips, jaw=version.jaw, cheeks=tuple(cheeks)
+    )
 
 
 @pytest.mark.parametrize("golden", goldens("musetalk", "face_box*"))
@@ -93,16 +96,16 @@ def test_crops(golden):
 
 @pytest.mark.parametrize("golden", goldens("musetalk", "parsing*"))
 def test_masks_of_labels(golden):
-    grow, cut = published.kernels()
+    grow, cut = masks.kernels()
     exact(grow.to(torch.uint8), golden["out.jaw_kernel"])
     exact(cut.to(torch.uint8), golden["out.cheek_kernel"])
     for match, row in golden.outputs(r"cheek_mask_(\d+)_row0"):
-        exact(published.beside((int(match[1]),) * 2), row > 0)
+        exact(masks.beside((int(match[1]),) * 2), row > 0)
     seen = 0
     for match, expected in golden.outputs(r"(jaw|raw|neck)(?:_cheeks_(\d+)_(\d+))?_(\d+)"):
         kind, *cheeks, index = match.groups()
         labels = golden[f"in.labels_{index}"]
-        cheeks = [int(c) for c in cheeks] if cheeks[0] else published.CHEEKS
+        cheeks = [int(c) for c in cheeks] if cheeks[0] else masks.CHEEKS
         version = NEW if kind == "jaw" else OLD
         made = mask_of(labels, version, cheeks, also=(NECK,) if kind == "neck" else ())
         exact(made, expected > 0)
@@ -204,12 +207,12 @@ class Run(SimpleNamespace):
         found = [
             box_of(p, torch.zeros(4), version, frames.shape[1]) for p in golden["in.landmarks"]
         ]
-        masks = [mask_of(m, version, config["cheeks"]) for m in golden["in.labels"]]
+        drawn = [mask_of(m, version, config["cheeks"]) for m in golden["in.labels"]]
         spots = [torch.tensor([*box, *[0] * 10]).float().view(7, 2) for box in found]
 
         def mask(spot):
             (k,) = {i for i, own in enumerate(spots) if torch.equal(spot, own)}
-            return masks[k]
+            return drawn[k]
 
         sound = ArraySound(golden["in.waveform"].float().numpy()[None], 16000)
         time = Timeline.of_sound(sound.n_samples, 16000, source.fps)

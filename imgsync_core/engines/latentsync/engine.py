@@ -189,10 +189,10 @@ def heard(
 ) -> Features:
     """The features of a sound for the frames of a timeline."""
     sound = _padded(sound, timeline, way)
-    exactly = at_16_khz(sound, check)
+    exactly, n = at_16_khz(sound, check)
 
     def coarsely() -> Iterable[np.ndarray]:
         return (np.rint(b * 32768).clip(-32768, 32767) / 32768 for b in exactly())
 
     blocks = coarsely if way.coarse else exactly
-    return Features(blocks, n_at_16_khz(sound), hear, overlapped=way.overlapped)
+    return Features(blocks, n, hear, overlapped=way.overlapped)

@@ -24,13 +24,7 @@ from ...media.sound import Sound
 from ...timeline import Timeline
 from ..base import Host, Values
 from ..runtime import boxes
-from ..runtime.lips import (
-    LipEngine,
-    Networks,
-    at_16_khz,
-    n_at_16_khz,
-    with_silence,
-)
+from ..runtime.lips import LipEngine, Networks, at_16_khz, with_silence
 from ..runtime.stream import Redrawn
 from ..runtime.track import CropTrack, FrameByFrame
 from . import place, published
@@ -92,13 +86,11 @@ class MuseTalkEngine(LipEngine):
     def _features(
         self, networks: Networks, sound: Sound, timeline: Timeline, check: Callable[[], None]
     ) -> Features:
-        encode = networks.hear_normed
+        hear = networks.hear_normed
         if self._published:
-            blocks, n = at_16_khz(sound, check), n_at_16_khz(sound)
-            return published.PublishedFeatures(blocks, n, encode, overlapped=False)
+            return published.PublishedFeatures(*at_16_khz(sound, check), hear, overlapped=False)
         sound = with_silence(sound, timeline)
-        blocks, n = at_16_khz(sound, check), n_at_16_khz(sound)
-        return Features(blocks, n, encode, overlapped=True, silent=True)
+        return Features(*at_16_khz(sound, check), hear, overlapped=True, silent=True)
 
     def _track(
         self, source: FrameSource, faces: FaceTrack, version: Version, check: Callable[[], None]
@@ -110,12 +102,12 @@ class MuseTalkEngine(LipEngine):
             x, y, w, h = face.box
             return np.concatenate([five_points(face), [(x, y), (x + w, y + h)]])
 
-        align = partial(place.spots, shift=self.values["shift"], margin=version.margin)
+        shift = self.values["shift"]
+        align = partial(place.spots, shift=shift, margin=version.margin)
         kind, k = CropTrack, 5
         if self._published:
-            align = partial(
-                published.spots, shift=self.values["shift"], version=version, height=source.size[1]
-            )
+            height = source.size[1]
+            align = partial(published.spots, shift=shift, version=version, height=height)
             kind, k = FrameByFrame, 7
         return kind(points, source, SQUARE, align, k=k, outline=boxes.corners, check=check)
 

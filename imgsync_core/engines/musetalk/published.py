@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,13 +12,12 @@ from torch import Tensor
 
 from ...audio.whisper_features import STEPS
 from ...audio.whisper_pieces import SeparateFeatures
+from ...face.masks import LABELS, lower_face
 from ...face.outline import cells, extent, nose, skin
 from ..runtime import fixed_point as fixed
 from ..runtime.boxes import Box, whole
 from .spec import Version
 
-LABELS = 512  # side of a mask
-CHEEKS = (90, 90)  # of 512, left and right of the middle: what is not cut back
 EXPAND = 1.5  # the square that is blended, of the box
 BLUR = 0.05  # of the side of the square
 
@@ -69,36 +67,7 @@ def labels(spot: Tensor, version: Version) -> Tensor:
     """The mask of a face in its square, bool (512, 512), from geometry instead of a parser."""
     at = cells(spot.new_tensor(square_of(whole(spot[:2]))).view(2, 2), LABELS)
     lips = torch.zeros(LABELS, LABELS, dtype=torch.bool)  # they are within the skin
-    return mask_of(skin(spot[2:], at), nose(spot[2:], at), lips, version)
-
-
-@lru_cache(1)
-def kernels() -> tuple[Tensor, Tensor]:
-    """What the skin is grown by, (33, 33), and what the cheeks are cut back by, (3, 35)."""
-    grow, cut = torch.zeros(33, 33), torch.zeros(3, 35)
-    for row in range(10, 33):
-        reach = min(row - 10, 10)
-        grow[row, 16 - reach : 17 + reach] = 1
-    cut[1] = cut[:, 17] = 1
-    return grow, cut
-
-
-def beside(cheeks: tuple[int, int] = CHEEKS) -> Tensor:
-    """bool (512,): columns where the mask is cut back."""
-    column = torch.arange(LABELS) - LABELS // 2
-    return (column <= -cheeks[0]) | (column >= cheeks[1])
-
-
-def mask_of(
-    skin: Tensor, nose: Tensor, lips: Tensor, version: Version, cheeks: tuple[int, int] = CHEEKS
-) -> Tensor:
-    """Which of 512 x 512 is drawn, of what is skin, nose and lips; all are bool."""
-    if not version.jaw:
-        return (skin & ~nose) | lips
-    grow, cut = kernels()
-    grown = fixed.touched(skin, grow)
-    back = ~fixed.touched(fixed.touched(~grown, cut), cut)
-    return (torch.where(beside(cheeks), back, grown) & ~nose) | lips
+    return lower_face(skin(spot[2:], at), nose(spot[2:], at), lips, jaw=version.jaw)
 
 
 def soft_mask(mask: Tensor, box: Box, blur: float = BLUR) -> Tensor:

@@ -102,18 +102,6 @@ def paste_into(
     old[:] = blended(part(new, *at), old, part(mask, *mask_at))
 
 
-def touched(mask: Tensor, kernel: Tensor) -> Tensor:
-    """Where a kernel (kh, kw) of 0 and 1, laid around a place, meets a mask, bool (h, w).
-
-    Counted by Fourier transforms; kernels have odd sides.
-    """
-    size = [n + k - 1 for n, k in zip(mask.shape, kernel.shape, strict=True)]
-    waves = torch.fft.rfft2(mask.float(), s=size) * torch.fft.rfft2(kernel.flip(0, 1), s=size)
-    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
-    count = torch.fft.irfft2(waves, s=size)
-    return count[top : top + mask.shape[0], left : left + mask.shape[1]] > 0.5
-
-
 def as_pictures(drawn: Tensor) -> Tensor:
     """Pictures, about -1..1, as uint8 on the CPU."""
     return ((drawn / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).cpu()

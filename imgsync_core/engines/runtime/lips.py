@@ -130,8 +130,10 @@ def n_at_16_khz(sound: Sound) -> int:
     return -(-sound.n_samples * RATE // sound.rate)
 
 
-def at_16_khz(sound: Sound, check: Callable[[], None]) -> Callable[[], Iterable[np.ndarray]]:
-    """Makes iterators over a sound as Whisper takes it: mono float32 (n,) at 16 kHz.
+def at_16_khz(
+    sound: Sound, check: Callable[[], None]
+) -> tuple[Callable[[], Iterable[np.ndarray]], int]:
+    """A sound as Whisper takes it: what makes iterators over mono float32 (n,), and samples in all.
 
     check(): called for every block; what it raises cancels.
     """
@@ -141,7 +143,7 @@ def at_16_khz(sound: Sound, check: Callable[[], None]) -> Callable[[], Iterable[
             check()
             yield block
 
-    return blocks
+    return blocks, n_at_16_khz(sound)
 
 
 class LipEngine(Engine):
