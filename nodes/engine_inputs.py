@@ -20,9 +20,9 @@ def engine_input() -> Any:
     return io.DynamicCombo.Input(
         "engine",
         options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
-        tooltip="What moves the face. built-in needs no download and no GPU; latentsync draws the "
-        "lips anew and needs its weights and a GPU; auto takes the best that can run here, and "
-        "only extends the picture where no face is found.",
+        tooltip="What moves the face. built-in needs no download and no GPU; latentsync and "
+        "musetalk draw the lips anew and need their weights and a GPU, musetalk a small one; auto "
+        "takes the best that can run here, and only extends the picture where no face is found.",
     )
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import InputError
-from . import built_in, extend, latentsync
+from . import built_in, extend, latentsync, musetalk
 from .base import PLAIN, Engine, EngineSpec, Host
 from .options import Option, checked
 
@@ -17,10 +17,12 @@ AUTO = "auto"  # no engine, but the wish that one be chosen
 _ENGINES: dict[str, tuple[EngineSpec, str]] = {
     built_in.SPEC.name: (built_in.SPEC, ".built_in.engine"),
     latentsync.SPEC.name: (latentsync.SPEC, ".latentsync.engine"),
+    musetalk.SPEC.name: (musetalk.SPEC, ".musetalk.engine"),
     extend.SPEC.name: (extend.SPEC, ".extend"),
 }
 NAMES = tuple(n for n, (spec, _) in _ENGINES.items() if spec.draws != "nothing")  # for users
-PREFERRED = ("latentsync", "built-in", "extend")  # by auto, the best first; the last always runs
+# By auto, the best looking first: the next is for whom that one is too large. The last always runs.
+PREFERRED = ("latentsync", "musetalk", "built-in", "extend")
 
 
 def spec_of(name: str) -> EngineSpec:

@@ -13,6 +13,7 @@ from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.timeline import Timeline
 
+from ..core import tiny_musetalk
 from ..core.tiny_latentsync import write_all
 from .serving import ROOT
 
@@ -35,7 +36,7 @@ def drawn(name: str) -> dict:
 
 
 def furnish(base: Path) -> None:
-    """The files that the examples name, small, and tiny random weights of LatentSync."""
+    """The files that the examples name, small, and tiny random weights of the lip engines."""
     folder = base / "input"
     folder.mkdir(exist_ok=True)
     one = demo_picture(256)
@@ -55,3 +56,4 @@ def furnish(base: Path) -> None:
     (version / "whisper").rename(weights / "whisper")
     (weights / "vae").mkdir()
     (version / "sd-vae-ft-mse").rename(weights / "vae" / "sd-vae-ft-mse")
+    tiny_musetalk.write_unet(weights / "musetalk" / "MuseTalk-1.5" / "unet.pth")

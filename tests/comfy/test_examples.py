@@ -25,6 +25,7 @@ WRITTEN = {  # seconds of the longest sound and the rate of the picture: frames,
     "pan_zoom_for_infinitetalk": 17,  # 4k+1
     "dub_a_video_latentsync": 15,
     "still_to_life_latentsync": 15,
+    "dub_a_video_musetalk": 15,
 }
 
 

@@ -133,15 +133,17 @@ def test_the_folder_is_named_by_a_variable_read_at_the_call(monkeypatch, tmp_pat
 
 
 def test_the_lists_of_keys_are_those_of_the_published_files():
-    folder = Path(__file__).resolve().parents[3] / "shared" / "engines" / "latentsync" / "keys"
+    folder = Path(__file__).resolve().parents[3] / "shared" / "engines"
     if not folder.is_dir():
-        pytest.skip("no ../shared/engines/latentsync/keys beside the repository")
+        pytest.skip("no ../shared/engines beside the repository")
     shipped = json.loads(gzip.decompress(KEYS.read_bytes()))
     for ours, theirs in {
-        "latentsync_unet": "latentsync_16",
-        "whisper_tiny": "whisper_tiny",
-        "sd_vae": "sd_vae_ft_mse",
-        "sd_vae_new_names": "sd_vae_ft_mse_new_names",
+        "latentsync_unet": "latentsync/keys/latentsync_16",
+        "whisper_tiny": "latentsync/keys/whisper_tiny",
+        "whisper_tiny_hf": "musetalk/keys/whisper_tiny_hf_all",
+        "musetalk_unet": "musetalk/keys/musetalk_v15_unet",
+        "sd_vae": "latentsync/keys/sd_vae_ft_mse",
+        "sd_vae_new_names": "latentsync/keys/sd_vae_ft_mse_new_names",
     }.items():
         entries = json.loads((folder / f"{theirs}.json").read_text(encoding="utf-8"))
         assert shipped[ours] == {key: shape for key, (shape, _) in entries.items()}

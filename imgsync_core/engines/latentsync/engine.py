@@ -9,32 +9,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 from torch import Tensor
 
-from ...audio.resample import speech as to_speech
 from ...audio.speech import Speech
 from ...audio.whisper_features import Features, n_chunks, n_features
-from ...audio.whisper_mel import RATE
 from ...face.tracks import FaceTrack
 from ...media.extend import Mode
 from ...media.frames import FrameSource
-from ...media.sound import Sound, to_length
+from ...media.sound import Sound
 from ...timeline import Timeline
-from ...watcher import Watcher
-from ..base import Chunk, Engine, Host, Values
+from ..base import Host, Values
 from ..runtime.crop import crops, pixel_values
-from ..runtime.files import locate
-from ..runtime.networks import placing
+from ..runtime.lips import LipEngine, Networks, at_16_khz, n_at_16_khz, with_silence
 from ..runtime.paste import Paste
-from ..runtime.stream import Attempt, Redrawn, Stepped, StreamedFrames
+from ..runtime.stream import Redrawn, Stepped
 from ..runtime.track import CropTrack
 from .align import Aligner, Geometry, alignment_points
 from .mask import composite
-from .networks import Networks, load
+from .model import load_unet
 from .pipeline import Drawer, Plan
 from .published import PublishedTrack, restored
 from .reference import WAYS, Way
@@ -46,15 +42,14 @@ def make(values: Values, host: Host) -> LatentSyncEngine:
     return LatentSyncEngine(values, host)
 
 
-class LatentSyncEngine(Engine):
+class LatentSyncEngine(LipEngine):
     """Draws the lower half of the face anew, 16 frames at a time."""
 
     spec = SPEC
+    load_unet = staticmethod(load_unet)
 
     def __init__(self, values: Values, host: Host, networks: Networks | None = None) -> None:
-        """values: of all its options.   networks: of somebody else; None = load the files."""
-        self.values, self.host = values, host
-        self._networks = networks
+        super().__init__(values, host, networks)
         self._way = WAYS[values["mode"]]
 
     @property
@@ -66,7 +61,7 @@ class LatentSyncEngine(Engine):
         """As published up to two more than needed: as many as the sound has features for."""
         if not self._way.surplus:
             return timeline.n_frames
-        n = n_features(max(_at_16_khz(_padded(sound, timeline, self._way)), 400))
+        n = n_features(max(n_at_16_khz(_padded(sound, timeline, self._way)), 400))
         return max(timeline.n_frames, n_chunks(n, timeline.fps))
 
     def animate(
@@ -86,31 +81,19 @@ class LatentSyncEngine(Engine):
         resolution = self._resolution()
         wanted = self.frames_for(speech.sound, timeline)
 
-        def make(watcher: Watcher) -> Iterator[Chunk]:
-            networks = self._loaded()
-            features = heard(speech.sound, timeline, networks.hear, self._way, watcher.check)
-            drawer = Drawer(networks, resolution, seed)
-            redrawn = self._redrawn(
-                source, self._track(source, faces, resolution, watcher.check), drawer,
+        def redrawn(networks: Networks, check: Callable[[], None]) -> Redrawn:
+            features = heard(speech.sound, timeline, networks.hear, self._way, check)
+            return self._redrawn(
+                source, self._track(source, faces, resolution, check),
+                Drawer(networks, resolution, seed),
                 lambda start, stop: features.chunks(start, stop, timeline.fps), wanted,
             )  # fmt: skip
-            return redrawn.chunks(watcher)
 
-        return StreamedFrames(source, timeline, make)
+        return self._streamed(source, timeline, redrawn)
 
     def _resolution(self) -> int:
-        if self._networks is not None:
-            return self.values["resolution"]
-        unet, *_ = locate(SPEC.needs, self.values, self.host.models)
-        return resolution_of(self.values["resolution"], unet)
-
-    def _loaded(self) -> Networks:
-        if self._networks is None:
-            unet, whisper, vae = locate(SPEC.needs, self.values, self.host.models)
-            place = placing(self.host, low_memory=self.values["low_memory"])
-            networks = load(unet, whisper, vae, place)
-            self._networks = networks.compiled() if self.values["compile"] else networks
-        return self._networks
+        unet, asked = self._weights(), self.values["resolution"]
+        return asked if unet is None else resolution_of(asked, unet)
 
     def _track(
         self,
@@ -153,18 +136,14 @@ class LatentSyncEngine(Engine):
     def _drawing(self, drawer: Drawer) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
         v = self.values
         advice = ("LatentSync 1.5, whose crops are 256 pixels",) if drawer.resolution > 256 else ()
-        attempt = Attempt(low_memory=v["low_memory"], retry=v["auto"], advice=advice)
 
-        def draw(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
-            def planned(low_memory: bool) -> Tensor:
-                plan = Plan(
-                    v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory
-                )
-                return drawer.draw(crops, which, heard, plan, stepped)
+        def draw(
+            crops: Tensor, which: Tensor, heard: Tensor, low_memory: bool, stepped: Stepped
+        ) -> Tensor:
+            plan = Plan(v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory)
+            return drawer.draw(crops, which, heard, plan, stepped)
 
-            return attempt(planned)
-
-        return draw
+        return self._attempting(draw, advice)
 
 
 Pasting = Callable[[np.ndarray, Tensor, Tensor, Tensor], np.ndarray]
@@ -198,13 +177,7 @@ def _whole(
 
 
 def _padded(sound: Sound, timeline: Timeline, way: Way) -> Sound:
-    if not way.padded:
-        return sound
-    return to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
-
-
-def _at_16_khz(sound: Sound) -> int:
-    return -(-sound.n_samples * RATE // sound.rate)
+    return with_silence(sound, timeline) if way.padded else sound
 
 
 def heard(
@@ -216,10 +189,10 @@ def heard(
 ) -> Features:
     """The features of a sound for the frames of a timeline."""
     sound = _padded(sound, timeline, way)
+    exactly, n = at_16_khz(sound, check)
 
-    def blocks() -> Iterable[np.ndarray]:
-        for block in to_speech(sound.blocks(), sound.rate, RATE):
-            check()
-            yield np.rint(block * 32768).clip(-32768, 32767) / 32768 if way.coarse else block
+    def coarsely() -> Iterable[np.ndarray]:
+        return (np.rint(b * 32768).clip(-32768, 32767) / 32768 for b in exactly())
 
-    return Features(blocks, _at_16_khz(sound), hear, overlapped=way.overlapped)
+    blocks = coarsely if way.coarse else exactly
+    return Features(blocks, n, hear, overlapped=way.overlapped)

@@ -12,6 +12,7 @@ from ...errors import WeightsError
 from ..base import Cost, EngineSpec, Need, Values
 from ..options import Option
 from ..runtime import options as common
+from ..runtime.needs import AUTOENCODER, WHISPER
 
 WINDOW = 16  # frames denoised together
 STEPS = 20
@@ -28,10 +29,9 @@ OPTIONS = (
     common.MODE,
     Option("resolution", int, 0, "side of the crop: 256 for 1.5, 512 for 1.6 (by the weights)",
            low=0, high=2048, rare=True),
-    common.file("weights", "file latentsync_unet.pt or a folder with it (the models folder)",
-                rare=False),
-    common.file("whisper", "Whisper's tiny.pt (beside the weights, or the models folder)"),
-    common.file("vae", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)"),
+    common.WEIGHTS,
+    common.WHISPER,
+    common.AUTOENCODER,
     common.LOW_MEMORY,
     common.RETRY,
     common.COMPILE,
@@ -41,17 +41,8 @@ NEEDS = (
         "LatentSync's weights are", ("latentsync-1.6", "latentsync-1.5"),
         ("latentsync_unet.pt", "unet/latentsync_unet.pt"), "weights",
     ),
-    Need("Whisper tiny (tiny.pt) is", ("whisper-tiny",), ("whisper/tiny.pt", "tiny.pt"), "whisper"),
-    Need(
-        "The autoencoder sd-vae-ft-mse (diffusion_pytorch_model.safetensors) is",
-        ("sd-vae-ft-mse",),
-        tuple(
-            f"{folder}diffusion_pytorch_model.{ending}"
-            for folder in ("sd-vae-ft-mse/", "vae/sd-vae-ft-mse/", "vae/", "")
-            for ending in ("safetensors", "bin")
-        ),
-        "vae",
-    ),
+    WHISPER,
+    AUTOENCODER,
 )  # fmt: skip
 
 
@@ -107,4 +98,5 @@ SPEC = EngineSpec(
     devices=("cuda", "mps"),
     cost=_cost,
     windows=_windows,
+    virtue="the finer lips, slower",
 )
