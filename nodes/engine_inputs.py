@@ -20,9 +20,10 @@ def engine_input() -> Any:
     return io.DynamicCombo.Input(
         "engine",
         options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
-        tooltip="What moves the face. built-in needs no download and no GPU; latentsync draws the "
-        "lips anew, echomimic the whole head of a still; both need their weights and a GPU; auto "
-        "takes the best that can run here, and only extends the picture where no face is found.",
+        tooltip="What moves the face. built-in needs no download and no GPU; latentsync and "
+        "musetalk draw the lips anew, echomimic the whole head of a still; they need their weights "
+        "and a GPU, musetalk a small one; auto takes the best that can run here, and only extends "
+        "the picture where no face is found.",
     )
 
 

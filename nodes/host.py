@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -182,11 +183,20 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
 
     def detach(self, unpatch_all: bool = True) -> Any:
         if _LENT.get(self.model) is self:
-            # ComfyUI still looks at a patcher after it has detached it
-            timer = threading.Timer(LINGER, _LENT.pop, [self.model, None])
+            # ComfyUI also detaches what it loads anew, and looks at a patcher after that
+            timer = threading.Timer(LINGER, _let_go, [weakref.ref(self)])
             timer.daemon = True
             timer.start()
         return super().detach(unpatch_all)
+
+
+def _let_go(lent: weakref.ref[_Patcher]) -> None:
+    """Hold a network no longer that ComfyUI does not count as loaded any more."""
+    patcher = lent()
+    if patcher is None or any(one.model is patcher for one in list(mm.current_loaded_models)):
+        return
+    if _LENT.get(patcher.model) is patcher:
+        del _LENT[patcher.model]
 
 
 LINGER = 1.0  # seconds that a network stays after ComfyUI has taken it off

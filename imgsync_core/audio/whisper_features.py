@@ -92,6 +92,7 @@ class Features:
 
     blocks: makes an iterator over the sound, mono float32 (n,) at 16 kHz; it is called twice.
     n_samples: of the sound.   overlapped: as of ``pieces``.   reach: as of ``chunk_indices``.
+    silent: what a piece lacks to 30 s is silence to the model; otherwise it is zeros in its input.
     Holds two pieces at most, however long the sound is.
     """
 
@@ -103,11 +104,12 @@ class Features:
         *,
         overlapped: bool,
         reach: tuple[int, int] = REACH,
+        silent: bool = False,
     ) -> None:
         missing = max(0, mel.SHORTEST - n_samples)
         self._blocks = lambda: _padded(blocks(), missing)
         self.n = n_features(n_samples + missing)
-        self._reach = reach
+        self._reach, self._silent = reach, silent
         self._made = self._features(mel.n_frames(n_samples + missing), encode, overlapped)
         self._held: Tensor | None = None
         self._start = 0  # of what is held
@@ -153,14 +155,15 @@ class Features:
             yield found
 
     def _parts(self, n_mel: int, overlapped: bool, peak: float) -> Iterator[tuple[Piece, Tensor]]:
-        """Each piece with its mel (1, 80, 3000); what is missing is 0, as the model was trained."""
+        """Each piece with its mel (1, 80, 3000); what is missing is as the model was trained."""
+        nothing = float(mel.normalised(mel.silence(), peak)) if self._silent else 0.0
         source = mel.log_power(self._blocks())
         held, at = torch.zeros(mel.N_MELS, 0), 0
         for piece in pieces(n_mel, overlapped):
             held, at = held[:, piece.start - at :], piece.start
             while held.shape[1] < piece.stop - piece.start:
                 held = torch.cat([held, next(source)], 1)
-            part = torch.zeros(1, mel.N_MELS, PIECE)
+            part = torch.full((1, mel.N_MELS, PIECE), nothing)
             n = piece.stop - piece.start
             part[0, :, :n] = mel.normalised(held[:, :n], peak)
             yield piece, part

@@ -85,6 +85,11 @@ def loudest(blocks: Iterable[np.ndarray]) -> float:
     return max(float(log.max()) for log in log_power(blocks))
 
 
+def silence() -> Tensor:
+    """Log10 of mel power where there is none."""
+    return torch.tensor(_TINY).log10()
+
+
 def normalised(log: Tensor, peak: float) -> Tensor:
     """Log10 of mel power -> what Whisper takes; peak: of the whole sound."""
     return (log.clamp(min=peak - RANGE) + 4) / 4

@@ -80,6 +80,7 @@ class EngineSpec:
     threads: of the CPU, in a process that is its own; 0 = all. Small work is slower when shared
         out, the more so beside an encoder with threads of its own.
     instant: single frames come at once, so a few may be drawn just to look at and to measure.
+    virtue: what it is chosen for where others do the same, in words.
     """
 
     name: str
@@ -95,6 +96,7 @@ class EngineSpec:
     windows: Callable[[Values, int], int] = one_by_one
     threads: int = 0
     instant: bool = False
+    virtue: str = ""
 
     @property
     def streams(self) -> bool:

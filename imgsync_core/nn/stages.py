@@ -264,3 +264,18 @@ class Spatial(nn.Module):
             tokens = block(tokens, cond)
         more = self.proj_out(rearrange(tokens, "r (h w) c -> r c h w", h=h, w=w))
         return spread(x, more.shape[0]) + more
+
+
+def transformer(
+    width: int, heads: int, *, groups: int, reads: str, context: int | None, site: str
+) -> Spatial:
+    """What Stable Diffusion has in its layers: pixels see each other, then a context, then an MLP.
+
+    context: channels of the tokens of the context that is read; None where there is none.
+    site: as of `Reader`.
+    """
+    stages: dict[tuple[str, str], nn.Module] = {("norm1", "attn1"): SelfAttention(width, heads)}
+    if context:
+        stages["norm2", "attn2"] = Cross(width, heads, context=context, reads=reads, site=site)
+    stages["norm3", "ff"] = FeedForward(width)
+    return Spatial(width, stages, groups=groups)

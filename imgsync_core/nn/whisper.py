@@ -1,6 +1,7 @@
 """The encoder of Whisper (Radford et al., 2022): log-mel -> the hidden states of all layers.
 
-Key names are those of OpenAI's files. The decoder is never built.
+Key names are those of OpenAI's files; `RENAMES` maps those of Hugging Face's. The decoder is never
+built.
 """
 
 from __future__ import annotations
@@ -16,7 +17,22 @@ from .attention import attend, split
 from .weights import Checkpoint, load, numbers
 
 HEAD_WIDTH = 64  # channels of a head in all published sizes
-EXPECTED = "OpenAI's Whisper checkpoint tiny.pt"
+EXPECTED = "OpenAI's Whisper checkpoint tiny.pt, or Hugging Face's openai/whisper-tiny"
+RENAMES = (
+    (r"^model\.", ""),
+    (r"^encoder\.", ""),
+    (r"^embed_positions\.weight$", "positional_embedding"),
+    (r"^layer_norm\.", "ln_post."),
+    (r"^layers\.", "blocks."),
+    (r"\.self_attn_layer_norm\.", ".attn_ln."),
+    (r"\.final_layer_norm\.", ".mlp_ln."),
+    (r"\.self_attn\.q_proj\.", ".attn.query."),
+    (r"\.self_attn\.k_proj\.", ".attn.key."),
+    (r"\.self_attn\.v_proj\.", ".attn.value."),
+    (r"\.self_attn\.out_proj\.", ".attn.out."),
+    (r"\.fc1\.", ".mlp.0."),
+    (r"\.fc2\.", ".mlp.2."),
+)
 
 
 @dataclass(frozen=True)
@@ -118,13 +134,13 @@ def recognise(checkpoint: Checkpoint) -> WhisperParams:
 def load_whisper(
     path: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> WhisperEncoder:
-    """The encoder in one of OpenAI's files; WeightsError if there is none."""
+    """The encoder in a file with either kind of names; WeightsError if there is none."""
     return load(
         path,
         lambda checkpoint: WhisperEncoder(recognise(checkpoint)),
         expected=EXPECTED,
-        renames=((r"^encoder\.", ""),),
-        unused=r"decoder\.",
+        renames=RENAMES,
+        unused=r"decoder\.|proj_out\.",
         device=device,
         dtype=dtype,
     )

@@ -103,9 +103,10 @@ def device_for(
 
 
 def _reason(spec: EngineSpec, machine: Machine, host: Host, against: list[str]) -> str:
+    virtue = [spec.virtue] if spec.virtue else []
     if against:
-        return "; ".join(dict.fromkeys(against))
+        return "; ".join([*virtue, *dict.fromkeys(against)])
     if not spec.needs:
         return "no better engine is installed"
     fit = machine.beside(host.device).devices[-1]
-    return f"its weights are there, and {fit.name} is fit for it"
+    return "; ".join([*virtue, f"its weights are there, and {fit.name} is fit for it"])

@@ -34,6 +34,7 @@ from imgsync_core.engines.latentsync.pipeline import DEEP
 from imgsync_core.engines.latentsync.published import restored
 from imgsync_core.engines.runtime.crop import crops, pixel_values
 from imgsync_core.engines.runtime.paste import Paste
+from imgsync_core.nn.hearing import AUDIO
 from imgsync_core.nn.stages import Cond, Context, projected
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15, UNet
@@ -66,7 +67,7 @@ def plainly(unet: UNet, noise, steps, tokens, constant):
     latents = noise.float()
     for step in steps:
         sample = torch.cat([latents, constant], 1).to(dtype).repeat(2, 1, 1, 1, 1)
-        out = unet(sample, step.timestep, Cond(context={spec.AUDIO: Context(both)})).float()
+        out = unet(sample, step.timestep, Cond(context={AUDIO: Context(both)})).float()
         without, told = out.chunk(2)
         latents = ddim(latents, without + 1.5 * (told - without), step)
     return latents
@@ -83,8 +84,8 @@ def run(way: str, unet: UNet, args: argparse.Namespace, count: int) -> torch.Ten
     noise, steps = noise.to(args.device), spec.SCHEDULE.steps(count)
     if way == "plain":
         return plainly(unet, noise, steps, tokens, constant)
-    keys_values = projected(unet, spec.AUDIO, tokens)
-    guidance = guided_by(spec.AUDIO, keys_values, 1.5, in_turn="turn" in way)
+    keys_values = projected(unet, AUDIO, tokens)
+    guidance = guided_by(AUDIO, keys_values, 1.5, in_turn="turn" in way)
     refresh = DEEP if "DeepCache" in way else 1
     return denoise(cached(Guided(unet, guidance, extra=constant), refresh), noise, steps)
 

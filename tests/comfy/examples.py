@@ -13,7 +13,7 @@ from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.timeline import Timeline
 
-from ..core import tiny_echomimic
+from ..core import tiny_echomimic, tiny_musetalk
 from ..core.tiny_latentsync import write_all
 from .serving import ROOT
 
@@ -56,4 +56,5 @@ def furnish(base: Path) -> None:
     (version / "whisper").rename(weights / "whisper")
     (weights / "vae").mkdir()
     (version / "sd-vae-ft-mse").rename(weights / "vae" / "sd-vae-ft-mse")
+    tiny_musetalk.write_unet(weights / "musetalk" / "MuseTalk-1.5" / "unet.pth")
     tiny_echomimic.write_all(weights / "echomimic")

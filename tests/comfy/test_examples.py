@@ -25,6 +25,7 @@ WRITTEN = {  # seconds of the longest sound and the rate of the picture: frames,
     "pan_zoom_for_infinitetalk": 17,  # 4k+1
     "dub_a_video_latentsync": 15,
     "still_to_life_latentsync": 15,
+    "dub_a_video_musetalk": 15,
     "speaking_portrait_echomimic": 15,
 }
 
@@ -40,7 +41,7 @@ def server(tmp_path_factory):
 
 
 def graph(name: str) -> dict:
-    """A twin for `Server.start`; LatentSync takes one step, EchoMimic too, of small squares."""
+    """A twin for `Server.start`; LatentSync takes one step."""
     nodes = {key: (node["class_type"], node["inputs"]) for key, node in twin(name).items()}
     for _, inputs in nodes.values():
         if inputs.get("engine") == "latentsync":

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
-from imgsync_core.engines.built_in.pose import COLUMNS
+from imgsync_core.engines.built_in.pose import COLUMNS, Strength
 from imgsync_core.engines.built_in.render import Pose, Renderer
 from imgsync_core.face.geometry import Face
 from imgsync_core.face.tracks import GivenFaces
@@ -166,7 +167,7 @@ class _Told:
         self._poses = np.zeros((len(opened), len(COLUMNS)), np.float32)
         self._poses[:, 0] = opened
 
-    def poses(self) -> np.ndarray:
+    def poses(self, check) -> np.ndarray:
         return self._poses
 
 
@@ -189,12 +190,11 @@ def test_a_clip_forgets_what_it_said(picture):
         )
 
     clip = ArrayFrames(pictures, Fraction(25))
-    faces = GivenFaces(clip, [[seen(o)] for o in old], seen(old[0]))
+    faces = GivenFaces(clip, clip, [[seen(o)] for o in old], seen(old[0]))
     sound = ArraySound(np.zeros((1, n * RATE // 25), np.float32), RATE)
-    drawn = BuiltInEngine().animate(
-        clip, faces, sound, Timeline.of_frames(n, 25, RATE, n * RATE // 25)
-    )
-    drawn.poses = _Told(new)
+    timeline = Timeline.of_frames(n, 25, RATE, n * RATE // 25)
+    drawn = BuiltInEngine(Strength()).animate(clip, faces, Speech(sound), timeline, seed=0)
+    drawn._poses = _Told(new)
     frames = drawn.read(0, n)
 
     def gaps(frames: np.ndarray) -> np.ndarray:

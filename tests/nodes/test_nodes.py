@@ -355,6 +355,7 @@ def test_networks_are_loaded_once_for_all_nodes(
     files = ["diffusion_pytorch_model.safetensors", "latentsync_unet.pt", "tiny.pt"]
     assert sorted(reads) == files
     del first, second
+    time.sleep(1.2)  # ComfyUI detaches what it loads anew: that is not meant
     gc.collect()
     animate(portrait, voice, {**LIPS, "steps": 1}).args[0].get_components()
     assert sorted(reads) == files

@@ -90,11 +90,20 @@ def manifest(engine: str, name: str) -> dict[str, tuple[int, ...]]:
 
     A folder of goldens need not bring the lists along; then the default folder's are taken.
     """
+    entries = _beside_goldens(engine, name)
+    return {key: tuple(shape) for key, (shape, _) in entries.items()}
+
+
+def renames(engine: str, name: str) -> list[tuple[str, str]]:
+    """A table that renames keys; skips where it is not there."""
+    return [(old, new) for old, new in _beside_goldens(engine, name)["renames"]]
+
+
+def _beside_goldens(engine: str, name: str) -> dict:
     tried = [folder / engine / "keys" / f"{name}.json" for folder in (FOLDER, DEFAULT)]
     for path in tried:
         if path.is_file():
-            entries = json.loads(path.read_text(encoding="utf-8"))
-            return {key: tuple(shape) for key, (shape, _) in entries.items()}
+            return json.loads(path.read_text(encoding="utf-8"))
     pytest.skip(f"no {tried[0]}; set IMGSYNC_GOLDENS")
 
 

@@ -10,7 +10,7 @@ from imgsync_core.audio import whisper_features as speech
 from imgsync_core.audio import whisper_mel
 from imgsync_core.engines.echomimic.crop import crop_around
 from imgsync_core.engines.runtime.crop import pixel_values
-from imgsync_core.engines.runtime.hearing import heard, samples_heard
+from imgsync_core.engines.runtime.hearing import heard, n_at_16_khz
 from imgsync_core.engines.runtime.square import squeezed
 from imgsync_core.media.sound import ArraySound
 
@@ -25,7 +25,7 @@ def features_of(golden, name: str) -> speech.Features:
     """As the engine hears in its reference mode, from 16-bit samples."""
     wave = golden[f"in.{name}"].numpy()[None].astype(np.float32) / 32768
     sound = ArraySound(wave, golden.config["sample_rate"])
-    assert samples_heard(sound) == wave.shape[1]
+    assert n_at_16_khz(sound) == wave.shape[1]
     features = heard(sound, encoder_of(golden), lambda: None, overlapped=False, coarse=True)
     features._reach = tuple(golden.config["audio_feat_length"])
     return features

@@ -10,6 +10,7 @@ from imgsync_core.diffusion.guidance import guided_by
 from imgsync_core.diffusion.predict import Guided, cached
 from imgsync_core.diffusion.schedule import Schedule
 from imgsync_core.engines.latentsync import model as spec
+from imgsync_core.nn.hearing import AUDIO
 from imgsync_core.nn.stages import Cond, Context, projected
 
 from .goldens import DEFAULT, FOLDER, Golden, close, goldens
@@ -81,8 +82,8 @@ class Loop(SimpleNamespace):
         return cls(unet=unet, constant=constant, noise=noise, audio=audio, schedule=schedule)
 
     def run(self, steps, scale, *, in_turn=False, refresh=1, on_step=None):
-        made = projected(self.unet, spec.AUDIO, self.audio)
-        guidance = guided_by(spec.AUDIO, made, scale, in_turn=in_turn)
+        made = projected(self.unet, AUDIO, self.audio)
+        guidance = guided_by(AUDIO, made, scale, in_turn=in_turn)
         predict = cached(Guided(self.unet, guidance, extra=self.constant), refresh)
         return denoise(predict, self.noise, self.schedule.steps(steps), on_step=on_step)
 
@@ -119,7 +120,7 @@ def test_both_halves_as_the_published_code_asks_them(golden):
     tokens = torch.cat([torch.zeros_like(loop.audio), loop.audio])
     sample = torch.cat([loop.noise, loop.constant], dim=1).repeat(2, 1, 1, 1, 1)
     first = loop.schedule.steps(golden.config["steps"])[0]
-    out = loop.unet(sample, first.timestep, Cond(context={spec.AUDIO: Context(tokens)}))
+    out = loop.unet(sample, first.timestep, Cond(context={AUDIO: Context(tokens)}))
     close(out, golden["out.step0_model_output_cfgbatch"], 2e-5)
 
 

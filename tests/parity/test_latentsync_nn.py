@@ -7,7 +7,8 @@ import torch
 from einops import rearrange
 from torch.nn import functional
 
-from imgsync_core.engines.latentsync.model import AUDIO, build, recognise
+from imgsync_core.engines.latentsync.model import build, recognise
+from imgsync_core.nn.hearing import AUDIO
 from imgsync_core.nn.stages import (
     Cond,
     Context,

@@ -1,16 +1,19 @@
 """Full-size networks, on ``meta``, have exactly the keys and shapes of the published files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
 
 from imgsync_core.engines.latentsync.model import build, recognise
+from imgsync_core.engines.musetalk.model import build as build_musetalk
 from imgsync_core.nn import vae, whisper
+from imgsync_core.nn.hearing import hearing_params
 from imgsync_core.nn.unet import SD15
 from imgsync_core.nn.weights import Checkpoint, renamed
 
-from .goldens import manifest
+from .goldens import manifest, renames
 
 
 def empty(keys: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
@@ -49,6 +52,8 @@ def test_unet_of_a_file_with_temporal_stages_in_the_decoder_only():
     [
         ("latentsync", "sd_vae_ft_mse"),
         ("latentsync", "sd_vae_ft_mse_new_names"),
+        ("musetalk", "sd_vae_ft_mse"),
+        ("musetalk", "sd_vae_ft_mse_new_names"),
         ("echomimic", "sd_vae_ft_mse"),
     ],
 )
@@ -71,3 +76,36 @@ def test_whisper(engine):
     with torch.device("meta"):
         network = whisper.WhisperEncoder(whisper.TINY)
     assert shapes(network.state_dict()) == encoder
+
+
+@pytest.mark.parametrize("name", ["musetalk_v15_unet", "musetalk_v10_unet"])
+def test_unet_without_time(name):
+    keys = manifest("musetalk", name)
+    params = hearing_params(empty(keys), joint=False)
+    with torch.device("meta"):
+        unet = build_musetalk(params)
+    assert shapes(unet.state_dict()) == keys
+    assert len(keys) == 686 and params.audio == 384
+    assert params.unet == replace(SD15, in_channels=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"), [("whisper_tiny_hf_encoder", 0), ("whisper_tiny_hf_all", 100)]
+)
+def test_whisper_under_other_names(name, others):
+    keys = manifest("musetalk", name)
+    tensors = renamed(empty(keys), whisper.RENAMES)
+    encoder = {key: x for key, x in tensors.items() if not key.startswith("decoder.")}
+    assert len(tensors) - len(encoder) == others
+    assert whisper.recognise(Checkpoint(encoder)) == whisper.TINY
+    with torch.device("meta"):
+        network = whisper.WhisperEncoder(whisper.TINY)
+    assert shapes(network.state_dict()) == shapes(encoder)
+
+
+def test_the_table_of_whisper_s_names():
+    """The same for each key as the list that was delivered with the goldens."""
+    table = renames("musetalk", "whisper_hf_to_openai")
+    keys = manifest("musetalk", "whisper_tiny_hf_encoder")
+    ours, theirs = renamed(empty(keys), whisper.RENAMES), renamed(empty(keys), table)
+    assert list(ours) == list(theirs) and set(ours) != set(keys)

@@ -222,7 +222,7 @@ export class FaceEditor {
     const wrong = this.points ? problem(this.points) : "";
     this.status.textContent = this.sentence(wrong);
     this.status.title = this.status.textContent;
-    this.element.classList.toggle("unsure", Boolean(!wrong && this.doubt()));
+    this.element?.classList.toggle("unsure", Boolean(!wrong && this.doubt()));
     this.status.classList.toggle("wrong", Boolean(wrong) || (this.message !== "" && this.message !== this.around.words.looking));
     this.place.hidden = !this.looked || Boolean(this.points);
     if (this.buttons) {

@@ -25,7 +25,7 @@ from ...nn.unet import UNet
 from ...timeline import Timeline
 from ...watcher import Watcher
 from ..base import Chunk, Engine, Host, Values
-from ..runtime.hearing import as_long_as, heard
+from ..runtime.hearing import heard, with_silence
 from ..runtime.square import SquarePaste, alone, squeezed
 from ..runtime.stream import Attempt, StreamedFrames
 from .crop import Crop, crop_around, middle
@@ -107,7 +107,7 @@ class EchoMimicEngine(Engine):
     ) -> Features:
         published, sound = self._published, speech.sound
         return heard(
-            sound if published else as_long_as(timeline, sound),
+            sound if published else with_silence(sound, timeline),
             networks.hearing(unet),
             watcher.check,
             overlapped=not published,

@@ -34,13 +34,12 @@ OPTIONS = (
            rare=True),
     Option("resolution", int, 512, "side of the square that is drawn, in pixels", low=64,
            high=1024, rare=True),
-    common.file("weights", "file denoising_unet.pth, or with _acc, or a folder with it (the models "
-                "folder)", rare=False),
+    common.WEIGHTS,
     common.file("motion", "file motion_module.pth, or with _acc (beside the weights)"),
     common.file("reference", "file reference_unet.pth (beside the weights)"),
     common.file("locator", "file face_locator.pth (beside the weights)"),
-    common.file("whisper", "Whisper's tiny.pt (beside the weights, or the models folder)"),
-    common.file("vae", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)"),
+    common.WHISPER,
+    common.AUTOENCODER,
     common.LOW_MEMORY,
     common.RETRY,
 )  # fmt: skip
@@ -101,4 +100,5 @@ SPEC = EngineSpec(
     devices=("cuda", "mps"),
     cost=_cost,
     windows=_windows,
+    virtue="the whole head moves",
 )

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -22,18 +22,16 @@ from ...media.extend import Mode
 from ...media.frames import FrameSource
 from ...media.sound import Sound
 from ...timeline import Timeline
-from ...watcher import Watcher
-from ..base import Chunk, Engine, Host, Values
+from ..base import Host, Values
 from ..runtime.crop import crops, pixel_values
-from ..runtime.files import locate
-from ..runtime.hearing import as_long_as, heard, hearing, samples_heard
-from ..runtime.networks import placing
+from ..runtime.hearing import heard, n_at_16_khz, with_silence
+from ..runtime.lips import LipEngine, Networks
 from ..runtime.paste import Paste
-from ..runtime.stream import Attempt, Redrawn, Stepped, StreamedFrames
+from ..runtime.stream import Redrawn, Stepped
 from ..runtime.track import CropTrack
 from .align import Aligner, Geometry, alignment_points
 from .mask import composite
-from .networks import Networks, load
+from .model import load_unet
 from .pipeline import Drawer, Plan
 from .published import PublishedTrack, restored
 from .reference import WAYS, Way
@@ -45,15 +43,14 @@ def make(values: Values, host: Host) -> LatentSyncEngine:
     return LatentSyncEngine(values, host)
 
 
-class LatentSyncEngine(Engine):
+class LatentSyncEngine(LipEngine):
     """Draws the lower half of the face anew, 16 frames at a time."""
 
     spec = SPEC
+    load_unet = staticmethod(load_unet)
 
     def __init__(self, values: Values, host: Host, networks: Networks | None = None) -> None:
-        """values: of all its options.   networks: of somebody else; None = load the files."""
-        self.values, self.host = values, host
-        self._networks = networks
+        super().__init__(values, host, networks)
         self._way = WAYS[values["mode"]]
 
     @property
@@ -65,7 +62,7 @@ class LatentSyncEngine(Engine):
         """As published up to two more than needed: as many as the sound has features for."""
         if not self._way.surplus:
             return timeline.n_frames
-        n = n_features(max(samples_heard(_padded(sound, timeline, self._way)), 400))
+        n = n_features(max(n_at_16_khz(_padded(sound, timeline, self._way)), 400))
         return max(timeline.n_frames, n_chunks(n, timeline.fps))
 
     def animate(
@@ -85,38 +82,22 @@ class LatentSyncEngine(Engine):
         resolution = self._resolution()
         wanted = self.frames_for(speech.sound, timeline)
 
-        def make(watcher: Watcher) -> Iterator[Chunk]:
-            networks = self._loaded()
+        def redrawn(networks: Networks, check: Callable[[], None]) -> Redrawn:
             way, sound = self._way, _padded(speech.sound, timeline, self._way)
             features = heard(
-                sound,
-                hearing(networks.place, networks.whisper),
-                watcher.check,
-                overlapped=way.overlapped,
-                coarse=way.coarse,
+                sound, networks.hear, check, overlapped=way.overlapped, coarse=way.coarse
             )
-            drawer = Drawer(networks, resolution, seed)
-            redrawn = self._redrawn(
-                source, self._track(source, faces, resolution, watcher.check), drawer,
+            return self._redrawn(
+                source, self._track(source, faces, resolution, check),
+                Drawer(networks, resolution, seed),
                 lambda start, stop: features.chunks(start, stop, timeline.fps), wanted,
             )  # fmt: skip
-            return redrawn.chunks(watcher)
 
-        return StreamedFrames(source, timeline, make)
+        return self._streamed(source, timeline, redrawn)
 
     def _resolution(self) -> int:
-        if self._networks is not None:
-            return self.values["resolution"]
-        unet, *_ = locate(SPEC.needs, self.values, self.host.models)
-        return resolution_of(self.values["resolution"], unet)
-
-    def _loaded(self) -> Networks:
-        if self._networks is None:
-            unet, whisper, vae = locate(SPEC.needs, self.values, self.host.models)
-            place = placing(self.host, low_memory=self.values["low_memory"])
-            networks = load(unet, whisper, vae, place)
-            self._networks = networks.compiled() if self.values["compile"] else networks
-        return self._networks
+        unet, asked = self._weights(), self.values["resolution"]
+        return asked if unet is None else resolution_of(asked, unet)
 
     def _track(
         self,
@@ -159,18 +140,14 @@ class LatentSyncEngine(Engine):
     def _drawing(self, drawer: Drawer) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
         v = self.values
         advice = ("LatentSync 1.5, whose crops are 256 pixels",) if drawer.resolution > 256 else ()
-        attempt = Attempt(low_memory=v["low_memory"], retry=v["auto"], advice=advice)
 
-        def draw(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
-            def planned(low_memory: bool) -> Tensor:
-                plan = Plan(
-                    v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory
-                )
-                return drawer.draw(crops, which, heard, plan, stepped)
+        def draw(
+            crops: Tensor, which: Tensor, heard: Tensor, low_memory: bool, stepped: Stepped
+        ) -> Tensor:
+            plan = Plan(v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory)
+            return drawer.draw(crops, which, heard, plan, stepped)
 
-            return attempt(planned)
-
-        return draw
+        return self._attempting(draw, advice)
 
 
 Pasting = Callable[[np.ndarray, Tensor, Tensor, Tensor], np.ndarray]
@@ -204,4 +181,4 @@ def _whole(
 
 
 def _padded(sound: Sound, timeline: Timeline, way: Way) -> Sound:
-    return as_long_as(timeline, sound) if way.padded else sound
+    return with_silence(sound, timeline) if way.padded else sound

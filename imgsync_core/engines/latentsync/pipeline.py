@@ -19,18 +19,17 @@ from torch import Tensor
 from ...diffusion.ddim import denoise
 from ...diffusion.guidance import guided_by
 from ...diffusion.predict import Guided, cached
+from ...nn.hearing import AUDIO
 from ...nn.stages import projected
-from ...nn.vae import SCALE
 from ..runtime.crop import pixel_values
+from ..runtime.lips import LATENTS, Networks
+from ..runtime.remembered import Remembered
 from ..runtime.stream import Stepped, refuse_non_finite
 from .mask import fixed_mask, latent_mask
-from .model import AUDIO, LATENTS, SCHEDULE
-from .networks import Networks
+from .model import SCHEDULE
 from .spec import GUIDANCE, STEPS
 
 DEEP = 3  # steps for which deep layers are kept
-TILE = 32  # latents: the side of what is decoded at once when memory is scarce
-AT_ONCE = 4  # pictures that the autoencoder gets together
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class Drawer:
     def __init__(self, networks: Networks, resolution: int, seed: int) -> None:
         self.networks, self.resolution = networks, resolution
         self._random = torch.Generator().manual_seed(seed)
+        self._remembered = Remembered[Tensor]()
         self.mask = fixed_mask(resolution).to(networks.place.device)  # 1 R R
         side = resolution // 8
         self.noise = torch.randn(1, LATENTS, 1, side, side, generator=self._random)
@@ -67,7 +67,13 @@ class Drawer:
         crops: uint8 (u, 3, R, R), different ones.   which: int64 (f,), the crop of each frame.
         heard: (f, tokens, channels).   Raises EngineError when the numbers go wrong.
         """
-        constant = self.constant(crops, plan)[:, :, which.to(self.networks.place.device)]
+
+        def make(crops: Tensor) -> Tensor:
+            return self.constant(crops, plan)
+
+        # what is drawn at random is another each time
+        constant = make(crops) if plan.sampled else self._remembered(crops, make)
+        constant = constant[:, :, which.to(self.networks.place.device)]
         latents = self.denoised(constant, heard, plan, stepped)
         return self.decoded(latents, plan)
 
@@ -75,21 +81,11 @@ class Drawer:
         """(u, 3, R, R) -> mask, latents of the masked and of the whole crops: (1, 9, u, h, w)."""
         net = self.networks
         pixels = pixel_values(crops.to(net.place.device))
-        with net.place.on(net.vae):
-            masked = self._encoded(pixels * self.mask, plan)
-            whole = self._encoded(pixels, plan)
+        random = self._random if plan.sampled else None
+        masked = net.latents(pixels * self.mask, low_memory=plan.low_memory, random=random)
+        whole = net.latents(pixels, low_memory=plan.low_memory, random=random)
         mask = latent_mask(self.mask).expand(len(crops), -1, -1, -1)
         return rearrange(torch.cat([mask.to(whole), masked, whole], 1), "u c h w -> 1 c u h w")
-
-    def _encoded(self, pixels: Tensor, plan: Plan) -> Tensor:
-        net = self.networks
-        at_once = 1 if plan.low_memory else AT_ONCE
-        posterior = net.vae.encode(pixels.to(net.place.dtype), at_once=at_once)
-        latents = posterior.mean
-        if plan.sampled:
-            noise = torch.randn(latents.shape, generator=self._random)
-            latents = posterior.sample(noise.to(latents))
-        return latents.float() * SCALE
 
     def denoised(self, constant: Tensor, heard: Tensor, plan: Plan, stepped: Stepped) -> Tensor:
         """Constant channels (1, 9, f, h, w) and what is heard -> latents (1, 4, f, h, w)."""
@@ -111,10 +107,5 @@ class Drawer:
 
     def decoded(self, latents: Tensor, plan: Plan) -> Tensor:
         """(1, 4, f, h, w) -> float32 (f, 3, R, R)."""
-        net = self.networks
-        z = rearrange(latents, "1 c f h w -> f c h w").to(net.place.dtype) / SCALE
-        with net.place.on(net.vae):
-            at_once, tile = (1, TILE) if plan.low_memory else (AT_ONCE, None)
-            faces = net.vae.decode(z, at_once=at_once, tile=tile).float()
-        refuse_non_finite(faces, "The faces are", net.place.dtype)
-        return faces
+        z = rearrange(latents, "1 c f h w -> f c h w")
+        return self.networks.pictures(z, low_memory=plan.low_memory)

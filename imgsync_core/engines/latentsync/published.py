@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,28 +14,17 @@ from torch.nn import functional
 
 from ..runtime.crop import FILL, CropShape, inverse, warp
 from ..runtime.paste import gaussian
-from ..runtime.track import SMALLEST, CropTrack
+from ..runtime.track import FrameByFrame
 
 
-class PublishedTrack(CropTrack):
+class PublishedTrack(FrameByFrame):
     """Points as whole numbers, nothing smoothed, frame by frame with the aligner's bias."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._matrices: dict[int, Tensor | None] = {}
-
-    def matrix(self, index: int) -> Tensor | None:
-        """(2, 3) frame to crop in float32; None where no face is to be pasted over."""
-        n = self._source.n_frames
-        self._look(min(n, index + self._reach + self._gap + 1))
-        return self._matrices[self._key(index)]
-
-    def _seen(self, key: int) -> None:
-        points = self._points[key]
-        self._matrices[key] = None
-        if np.isfinite(points[0, 0]) and np.ptp(points, 0).max() >= SMALLEST:
-            whole = torch.from_numpy(np.rint(points))[None]
-            self._matrices[key] = self._usable(self._align(whole)[0])
+    def __init__(
+        self, points: Any, source: Any, shape: CropShape, align: Callable[[Tensor], Tensor],
+        **more: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(points, source, shape, lambda p: align(p.round()), **more)
 
 
 @dataclass(frozen=True)

@@ -29,24 +29,21 @@ OPTIONS = (
     common.MODE,
     Option("resolution", int, 0, "side of the crop: 256 for 1.5, 512 for 1.6 (by the weights)",
            low=0, high=2048, rare=True),
-    common.file("weights", "file latentsync_unet.pt or a folder with it (the models folder)",
-                rare=False),
-    common.file("whisper", "Whisper's tiny.pt (beside the weights, or the models folder)"),
-    common.file("vae", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)"),
+    common.WEIGHTS,
+    common.WHISPER,
+    common.AUTOENCODER,
     common.LOW_MEMORY,
     common.RETRY,
     common.COMPILE,
 )  # fmt: skip
 NEEDS = (
     Need(
-        "LatentSync's weights are",
-        ("latentsync-1.6", "latentsync-1.5"),
-        ("latentsync_unet.pt", "unet/latentsync_unet.pt"),
-        "weights",
+        "LatentSync's weights are", ("latentsync-1.6", "latentsync-1.5"),
+        ("latentsync_unet.pt", "unet/latentsync_unet.pt"), "weights",
     ),
     WHISPER,
     AUTOENCODER,
-)
+)  # fmt: skip
 
 
 def known_resolution(unet: Path) -> int | None:
@@ -101,4 +98,5 @@ SPEC = EngineSpec(
     devices=("cuda", "mps"),
     cost=_cost,
     windows=_windows,
+    virtue="the finer lips, slower",
 )

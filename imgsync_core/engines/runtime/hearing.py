@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ...audio.resample import speech
+from ...audio.resample import speech as to_speech
 from ...audio.whisper_features import Encode, Features
 from ...audio.whisper_mel import RATE
 from ...errors import WeightsError
@@ -54,20 +54,35 @@ def heard(
     overlapped: pieces of the sound overlap, so that there is no seam each 30 s.
     coarse: the sound is rounded to 16 bits first.
     """
+    exactly, n = at_16_khz(sound, check)
 
-    def blocks() -> Iterable[np.ndarray]:
-        for block in speech(sound.blocks(), sound.rate, RATE):
-            check()
-            yield np.rint(block * 32768).clip(-32768, 32767) / 32768 if coarse else block
+    def coarsely() -> Iterable[np.ndarray]:
+        return (np.rint(b * 32768).clip(-32768, 32767) / 32768 for b in exactly())
 
-    return Features(blocks, samples_heard(sound), hear, overlapped=overlapped)
+    return Features(coarsely if coarse else exactly, n, hear, overlapped=overlapped)
 
 
-def as_long_as(timeline: Timeline, sound: Sound) -> Sound:
-    """The sound, followed by silence where the picture goes on."""
+def with_silence(sound: Sound, timeline: Timeline) -> Sound:
+    """As long as the picture is, where the sound is shorter."""
     return to_length(sound, max(sound.n_samples, timeline.at_rate(sound.rate).total_samples))
 
 
-def samples_heard(sound: Sound) -> int:
-    """Samples of a sound at 16 kHz."""
+def n_at_16_khz(sound: Sound) -> int:
+    """Samples of a sound as Whisper takes it."""
     return -(-sound.n_samples * RATE // sound.rate)
+
+
+def at_16_khz(
+    sound: Sound, check: Callable[[], None]
+) -> tuple[Callable[[], Iterable[np.ndarray]], int]:
+    """A sound as Whisper takes it: what makes iterators over mono float32 (n,), and samples in all.
+
+    check(): called for every block; what it raises cancels.
+    """
+
+    def blocks() -> Iterable[np.ndarray]:
+        for block in to_speech(sound.blocks(), sound.rate, RATE):
+            check()
+            yield block
+
+    return blocks, n_at_16_khz(sound)

@@ -23,6 +23,11 @@ def file(name: str, text: str, *, rare: bool = True) -> Option:
     return Option(name, str, "", text, file=True, rare=rare)
 
 
+WEIGHTS = file(
+    "weights", "file of the weights, or a folder with it (the models folder)", rare=False
+)
+WHISPER = file("whisper", "Whisper's tiny.pt (beside the weights, or the models folder)")
+AUTOENCODER = file("vae", "autoencoder sd-vae-ft-mse (beside the weights, or the models folder)")
 MODE = Option(
     "mode", str, "default",
     "what to keep to: default, or reference: the published pipeline's own numbers",

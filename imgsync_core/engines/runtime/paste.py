@@ -30,16 +30,17 @@ PIXELS = 1 << 22  # pasted at a time
 class Paste:
     """Puts drawn faces into frames.
 
-    mask: (1, R, R) float, 1 = keep, 0 = draw, on the device that the faces are on.
+    mask: (1, R, R) float, 1 = keep, 0 = draw, on the device that the faces are on; or (f, R, R),
+        one for each frame.   feather: its half width, of R.
     """
 
-    def __init__(self, shape: CropShape, mask: Tensor) -> None:
+    def __init__(self, shape: CropShape, mask: Tensor, *, feather: float = FEATHER) -> None:
         self.shape = shape
         side = shape.resolution
-        drawn = (1 - mask)[None].float()
-        half = max(1, round(FEATHER * side))
+        drawn = (1 - mask)[:, None].float()
+        half = max(1, round(feather * side))
         soft = _blurred(_grown(drawn, half), 2 * half + 1).clamp(0, 1)
-        self.weight = soft * _rim(side, half, soft)  # 1 1 R R
+        self.weight = soft * _rim(side, half, soft)  # (1 or f) 1 R R
         outside = 1 - _grown(drawn, 2 * half)
         self._ring = (_grown(drawn, round(RING * side)) * outside).round()
 
@@ -54,26 +55,29 @@ class Paste:
         face = drawn.float() + tint(drawn.float(), original.float(), self._ring)
         face = ((face.clamp(-1, 1) + 1) * 127.5).contiguous()
         matrices = matrices.cpu().double()  # not every device has doubles
-        scale = float(torch.linalg.det(matrices[:, :, :2]).abs().sqrt().mean())
-        face, weight, fitted = self._fitted(face, matrices, scale)
+        face, weight, fitted = self._fitted(face, matrices)
+        weight = weight.expand(len(face), -1, -1, -1)
         for part, boxes in self._batches(matrices, (frames.shape[2], frames.shape[1])):
             spots = list(zip(part, boxes, strict=True))
             pixels = np.stack([out[i, y : y + h, x : x + w, :3] for i, (x, y, w, h) in spots])
-            mixed = self._mixed(pixels, face[part], weight, fitted[part], boxes)
+            mixed = self._mixed(pixels, face[part], weight[part], fitted[part], boxes)
             for (i, (x, y, w, h)), new in zip(spots, mixed, strict=True):
                 out[i, y : y + h, x : x + w, :3] = new
         return out
 
-    def _fitted(
-        self, face: Tensor, matrices: Tensor, scale: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _fitted(self, face: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Faces and weight in about the frame's pixels, and matrices from the frame to them.
 
-        scale: pixels of the crop per pixel of the frame. Nothing is enlarged here, so that the
-        warp samples the faces once; shrinking needs a filter that the warp does not have.
+        Nothing is enlarged here, so that the warp samples the faces once; shrinking needs a filter
+        that the warp does not have.
         """
         side = self.shape.resolution
-        w, h = (max(2, min(side, round(n / scale))) for n in self.shape.size)
+        scale = (
+            matrices[:, :, :2].norm(dim=2).mean(0).tolist()
+        )  # px of the crop per px, across, down
+        w, h = (
+            max(2, min(side, round(n / by))) for n, by in zip(self.shape.size, scale, strict=True)
+        )
         weight = self.weight.to(face)
         if (w, h) != (side, side):
             face = functional.interpolate(face, (h, w), mode="bicubic", antialias=True)
@@ -109,7 +113,7 @@ class Paste:
         local = torch.cat([moved(matrix[None], -x, -y) for matrix, (x, y, _, _) in pairs])
         back = inverse(local)
         seen = warp(face, back, size, mode="bicubic").clamp(0, 255)
-        share = warp(weight.expand(len(face), -1, -1, -1), back, size)
+        share = warp(weight, back, size)
         below = torch.from_numpy(pixels).to(face.device).permute(0, 3, 1, 2).to(face)
         mixed = below + share * (seen - below)
         return (mixed + 0.5).floor().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
@@ -118,11 +122,11 @@ class Paste:
 def tint(drawn: Tensor, original: Tensor, ring: Tensor) -> Tensor:
     """What is missing to the original's colours in a ring, smoothly spread over the face.
 
-    drawn, original: (f, 3, R, R) in -1..1.   ring: (1, 1, R, R), 1 where both show the same.
+    drawn, original: (f, 3, R, R) in -1..1.   ring: (f or 1, 1, R, R), 1 where both show the same.
     """
     cells = functional.avg_pool2d(ring, CELL)
     rest = functional.avg_pool2d((original - drawn).clamp(-MOST, MOST) * ring, CELL)
-    mean = rest.sum((2, 3), keepdim=True) / cells.sum().clamp(min=1e-6)
+    mean = rest.sum((2, 3), keepdim=True) / cells.sum((2, 3), keepdim=True).clamp(min=1e-6)
     near, there = _spread(rest), _spread(cells)
     found = (near + 0.02 * mean) / (there + 0.02)  # far from the ring the mean counts
     return functional.interpolate(found, drawn.shape[-2:], mode="bicubic", align_corners=False)
@@ -147,9 +151,15 @@ def _rim(side: int, width: int, like: Tensor) -> Tensor:
     return line * line[:, None]
 
 
+def shrunk(mask: Tensor, by: int) -> Tensor:
+    """(f, h, w), 1 = keep, with so many px less to draw: the feather's middle is where it ended."""
+    return _grown(mask[:, None], by)[:, 0]
+
+
 def _grown(mask: Tensor, by: int) -> Tensor:
-    """(1, 1, h, w) -> the largest value within ``by`` px."""
-    return functional.max_pool2d(mask, 2 * by + 1, 1, by)
+    """(f, 1, h, w) -> the largest value within ``by`` px, first across and then down."""
+    mask = functional.max_pool2d(mask, (1, 2 * by + 1), 1, (0, by))
+    return functional.max_pool2d(mask, (2 * by + 1, 1), 1, (by, 0))
 
 
 def _blurred(mask: Tensor, size: int) -> Tensor:

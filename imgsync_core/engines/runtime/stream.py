@@ -121,7 +121,8 @@ class Redrawn:
     """Frames whose faces are cut out, drawn anew to a voice, and put back.
 
     source: frames, at least ``n_frames`` of them.
-    matrix(index): frame to crop, (2, 3); None where there is no face and nothing is drawn.
+    matrix(index): frame to crop, (2, 3), or whatever else tells ``cut`` and ``paste`` the place;
+        None where there is no face and nothing is drawn.
     hear(start, stop): what is heard at frames, (t, tokens, channels); start never goes back.
     cut(frames, matrices): uint8 (f, h, w, 3), (f, 2, 3) -> crops uint8 (f, 3, R, R).
     draw(crops, which, heard, stepped): different crops, which of them each frame shows, int64

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +24,15 @@ SMALLEST = 2.0  # px between the points; less is no face
 JUMP = 0.25  # of the distance between the brows from frame to frame: a cut, not a motion
 REACH = 0.3  # seconds on either side that a smoothed point looks at
 GAP = 0.4  # seconds without a face that are bridged
-UNSEEN = np.full((3, 2), np.nan, np.float32)
 
 
 class CropTrack:
     """Matrices from frame to crop for the frames of a source, steady over time.
 
-    points(index): three points (3, 2) of a frame of the source, the first two a width apart; None
-        where there is no face.
-    align(points): (b, 3, 2) px of consecutive frames -> (b, 2, 3), frame to crop.
+    points(index): points (k, 2) of a frame of the source, the first two a width apart; None where
+        there is no face.   k: how many there are.
+    align(points): (b, k, 2) px of consecutive frames -> (b, 2, 3), frame to crop; or whatever else
+        tells the place, if ``outline`` makes of it where the crop's corners are, (4, 2) px.
     check(): called for every frame looked at; what it raises cancels.
     """
 
@@ -42,17 +43,21 @@ class CropTrack:
         shape: CropShape,
         align: Callable[[Tensor], Tensor],
         *,
+        k: int = 3,
+        outline: Callable[[Tensor], Tensor] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._unseen = np.full((k, 2), np.nan, np.float32)
+        self._outline = outline or (lambda matrix: corners(matrix[None], shape.size)[0])
         self._find, self._source, self._check = points, source, check
-        self._shape, self._align = shape, align
+        self._align = align
         self._reach = max(1, math.ceil(REACH * source.fps))
         self._gap = max(1, math.floor(GAP * source.fps))
         self._looked = 0  # frames of the source, from the first
         self._points: dict[int, np.ndarray] = {}  # by the frame that is really shown
 
     def matrix(self, index: int) -> Tensor | None:
-        """(2, 3) frame to crop in float32; None where no face is to be pasted over."""
+        """Float32 (2, 3), frame to crop; None where no face is to be pasted over."""
         n = self._source.n_frames
         around = max(0, index - self._reach - self._gap)
         stop = min(n, index + self._reach + self._gap + 1)
@@ -83,7 +88,7 @@ class CropTrack:
             key = self._key(index)
             if key not in self._points:
                 found = self._find(index)
-                self._points[key] = UNSEEN if found is None else found.astype(np.float32)
+                self._points[key] = self._unseen if found is None else found.astype(np.float32)
                 self._seen(key)
             self._looked = index + 1
 
@@ -92,7 +97,7 @@ class CropTrack:
 
     def _usable(self, matrix: Tensor) -> Tensor | None:
         """The matrix, unless most of the crop lies outside the frame."""
-        spot = corners(matrix[None], self._shape.size)[0]
+        spot = self._outline(matrix)
         low, high = spot.amin(0), spot.amax(0)
         size = torch.tensor(self._source.size, dtype=spot.dtype)
         shared = (torch.minimum(high, size) - low.clamp(min=0)).clamp(min=0)
@@ -100,8 +105,28 @@ class CropTrack:
         return matrix if share >= INSIDE else None
 
 
+class FrameByFrame(CropTrack):
+    """Each frame by itself and in order: nothing smoothed, nothing bridged."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._matrices: dict[int, Tensor | None] = {}
+
+    def matrix(self, index: int) -> Tensor | None:
+        """Float32 (2, 3), frame to crop; None where no face is to be pasted over."""
+        n = self._source.n_frames
+        self._look(min(n, index + self._reach + self._gap + 1))
+        return self._matrices[self._key(index)]
+
+    def _seen(self, key: int) -> None:
+        points = self._points[key]
+        self._matrices[key] = None
+        if np.isfinite(points[0, 0]) and np.ptp(points, 0).max() >= SMALLEST:
+            self._matrices[key] = self._usable(self._align(torch.from_numpy(points)[None])[0])
+
+
 def bridged(points: np.ndarray, longest: int) -> np.ndarray:
-    """Points (n, 3, 2), NaN where there is no face: short gaps become straight lines.
+    """Points (n, k, 2), NaN where there is no face: short gaps become straight lines.
 
     longest: frames of a gap that is still bridged, unless the face has jumped meanwhile.
     """
@@ -116,15 +141,15 @@ def bridged(points: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _step(a: np.ndarray, b: np.ndarray) -> float:
-    """How far points (3, 2) have gone, in distances between the brows."""
+    """How far points (k, 2) have gone, in distances between the brows."""
     wide = float(np.hypot(*(a[1] - a[0])))
     return float(np.hypot(*(b - a).T).mean()) / max(wide, 1e-6)
 
 
 def smoothed(points: np.ndarray, index: int, reach: int) -> np.ndarray:
-    """The points (3, 2) of one frame without their trembling: a local parabola, so nothing lags.
+    """The points (k, 2) of one frame without their trembling: a local parabola, so nothing lags.
 
-    points: (n, 3, 2), NaN where there is no face.   reach: frames on either side that count,
+    points: (n, k, 2), NaN where there is no face.   reach: frames on either side that count,
     weighted by a Gaussian (Savitzky and Golay 1964, with weights). Neither a gap nor a cut is
     looked across.
     """

@@ -87,17 +87,32 @@ def load_models_gpu(
     force_full_load=False,
 ) -> None:
     for patcher in models:
+        for one in [one for one in current_loaded_models if one.model is patcher]:
+            current_loaded_models.remove(one)  # it detaches what it loads anew
+            patcher.detach(unpatch_all=False)
         patcher.model.to(patcher.load_device)
-        if patcher not in loaded:
-            loaded.append(patcher)
+        current_loaded_models.append(LoadedModel(patcher))
 
 
-loaded: list[ModelPatcher] = []  # here only: ComfyUI's own list holds wrappers of patchers
-current_loaded_models: list = []
+class LoadedModel:
+    """It holds no patcher strongly."""
+
+    def __init__(self, patcher: ModelPatcher) -> None:
+        self._model, self.device = weakref.ref(patcher), patcher.load_device
+
+    @property
+    def model(self) -> ModelPatcher | None:
+        return self._model()
+
+    def model_loaded_memory(self) -> int:
+        return 0
+
+
+current_loaded_models: list[LoadedModel] = []
 
 
 def unload_all_models() -> None:
-    while loaded:
-        patcher = weakref.ref(loaded.pop())  # ComfyUI holds none strongly
-        patcher().detach()
-        assert patcher().model is not None, "it looks at a patcher after detaching it"
+    for one in list(current_loaded_models):
+        one.model.detach()
+        assert one.model.model is not None, "it looks at a patcher after detaching it"
+        current_loaded_models.remove(one)
