@@ -65,6 +65,11 @@ def one_by_one(values: Values, n_frames: int) -> int:
     return n_frames
 
 
+def in_windows_of(size: int) -> Callable[[Values, int], int]:
+    """The windows of an engine that makes so many frames together."""
+    return lambda values, n_frames: -(-n_frames // size)
+
+
 @dataclass(frozen=True)
 class EngineSpec:
     """What is known of an engine before it runs; choice and forecast go by nothing else.

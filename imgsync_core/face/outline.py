@@ -61,10 +61,11 @@ def skin(points: Tensor, at: Tensor) -> Tensor:
 
 
 def nose(points: Tensor, at: Tensor) -> Tensor:
-    """Whether places (..., 2) px are on the nose: a rounded triangle from the bridge on."""
+    """Whether places (..., 2) px are on the nose: a rounded triangle, narrow up to the eyes."""
     _, across, _ = _axes(points)
     bridge, way = points[3], points[4] - points[3]
     along = (at - bridge) @ way / (way @ way)
     off = (at - bridge - along[..., None] * way).norm(dim=-1) / (WING * across.norm())
     end = ((along - 0.6) / 0.4).clamp(min=0)
-    return (off / (0.45 + 0.55 * along.clamp(0, 1))) ** 2 + end**2 <= 1
+    within = (off / (0.45 + 0.55 * along.clamp(0, 1))) ** 2 + end**2 <= 1
+    return within & (along >= -1)  # as far above the bridge as its lower end is below

@@ -1,6 +1,6 @@
-"""Whether LatentSync's memory grows with the length of a video.
+"""Whether a lip engine's memory grows with the length of a video.
 
-    python tests/bench/latentsync_memory.py [--seconds 20 200] [--fps 25] [--json]
+    python tests/bench/latentsync_memory.py [--engine NAME] [--seconds 20 200] [--fps 25] [--json]
 
 Dubs videos of a drawn face that drifts, from files to a file, on tiny random checkpoints of the
 published layout: decoding, following the face, hearing, drawing, pasting, encoding. Each length
@@ -10,7 +10,7 @@ runs in a process of its own. Prints the peak of resident memory (Linux).
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 import subprocess
@@ -32,16 +32,13 @@ from imgsync_core.media.sound import ArraySound
 from imgsync_core.timeline import Timeline
 
 SIDE = 512  # so large that the cache of decoded frames, 64 MB, is full after 4 s already
-TINY = Path(__file__).parents[1] / "core" / "tiny_latentsync.py"
+OPTIONS = {"latentsync": {"resolution": 64, "steps": 1}, "musetalk": {}}
 
 
-def write_weights(folder: Path) -> None:
+def write_weights(folder: Path, engine: str) -> None:
     """Tiny random checkpoints."""
-    spec = importlib.util.spec_from_file_location("tiny_latentsync", TINY)
-    assert spec is not None and spec.loader is not None
-    tiny = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tiny)
-    tiny.write_all(folder)
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    importlib.import_module(f"tests.core.tiny_{engine}").write_all(folder)
 
 
 def write_video(path: Path, seconds: float, fps: Fraction) -> None:
@@ -59,12 +56,11 @@ def write_video(path: Path, seconds: float, fps: Fraction) -> None:
             out.write(wide[None, :, left : left + SIDE])
 
 
-def child(folder: Path, seconds: float) -> None:
+def child(folder: Path, seconds: float, engine: str) -> None:
     """Dub one video and tell the peak."""
     torch.set_num_threads(1)
     video = folder / f"{seconds}.mp4"
-    options = {"weights": str(folder / "weights"), "resolution": 64, "steps": 1}
-    how = Animation("latentsync", options=options)
+    how = Animation(engine, options={"weights": str(folder / "weights"), **OPTIONS[engine]})
     began = time.perf_counter()
     report = render(prepare(Job(video, video, animation=how)), folder / f"{seconds}_out.mp4")
     status = Path("/proc/self/status").read_text()
@@ -77,20 +73,22 @@ def child(folder: Path, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 200.0])
+    parser.add_argument("--engine", choices=tuple(OPTIONS), default="latentsync")
     parser.add_argument("--fps", default="25")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        child(Path(args.child), args.seconds[0])
+        child(Path(args.child), args.seconds[0], args.engine)
         return
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_weights(folder / "weights")
+        write_weights(folder / "weights", args.engine)
         for seconds in args.seconds:
             write_video(folder / f"{seconds}.mp4", seconds, Fraction(args.fps))
             command = [sys.executable, __file__, "--child", name, "--seconds", str(seconds)]
+            command += ["--engine", args.engine]
             # glibc learns to keep large blocks that were freed, more of them in a longer run; so
             # that what is held is measured and not what the allocator hoards, it may not learn
             env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from ...errors import WeightsError
-from ..base import Cost, EngineSpec, Need, Values
+from ..base import Cost, EngineSpec, Need, Values, in_windows_of
 from ..options import Option
 from ..runtime import options as common
 from ..runtime.needs import AUTOENCODER, WHISPER
@@ -29,12 +29,7 @@ OPTIONS = (
     common.MODE,
     Option("resolution", int, 0, "side of the crop: 256 for 1.5, 512 for 1.6 (by the weights)",
            low=0, high=2048, rare=True),
-    common.WEIGHTS,
-    common.WHISPER,
-    common.AUTOENCODER,
-    common.LOW_MEMORY,
-    common.RETRY,
-    common.COMPILE,
+    *common.NETWORKS,
 )  # fmt: skip
 NEEDS = (
     Need(
@@ -84,10 +79,6 @@ def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
     return Cost(memory, max(low // 2, round(low + share * (high - low))))
 
 
-def _windows(values: Values, n_frames: int) -> int:
-    return -(-n_frames // WINDOW)
-
-
 SPEC = EngineSpec(
     "latentsync",
     "LatentSync 1.5 / 1.6",
@@ -97,6 +88,6 @@ SPEC = EngineSpec(
     needs=NEEDS,
     devices=("cuda", "mps"),
     cost=_cost,
-    windows=_windows,
+    windows=in_windows_of(WINDOW),
     virtue="the finer lips, slower",
 )

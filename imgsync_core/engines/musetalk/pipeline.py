@@ -35,11 +35,7 @@ class Drawer:
     def draw(
         self, crops: Tensor, which: Tensor, heard: Tensor, low_memory: bool, stepped: Stepped
     ) -> Tensor:
-        """New faces float32 (f, 3, R, R), about -1..1.
-
-        crops: uint8 (u, 3, R, R), different ones.   which: int64 (f,), the crop of each frame.
-        heard: (f, tokens, channels).   Raises EngineError when the numbers go wrong.
-        """
+        """As `Redrawn.draw`, and low_memory: in small parts. Raises EngineError for no numbers."""
 
         def make(crops: Tensor) -> Tensor:
             return self.given(crops, low_memory)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base import Cost, EngineSpec, Need, Values
+from ..base import Cost, EngineSpec, Need, Values, in_windows_of
 from ..options import Option
 from ..runtime import options as common
 from ..runtime.needs import AUTOENCODER, WHISPER
@@ -43,12 +43,7 @@ OPTIONS = (
     common.MODE,
     Option("version", str, AUTO, "of the weights; auto: by the name of their file",
            choices=(AUTO, *VERSIONS), rare=True),
-    common.WEIGHTS,
-    common.WHISPER,
-    common.AUTOENCODER,
-    common.LOW_MEMORY,
-    common.RETRY,
-    common.COMPILE,
+    *common.NETWORKS,
 )  # fmt: skip
 NEEDS = (
     Need(
@@ -76,10 +71,6 @@ def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
     return Cost(_MEMORY + 80 * size[0] * size[1] + 100 * n_frames, _DEVICE_MEMORY)
 
 
-def _windows(values: Values, n_frames: int) -> int:
-    return -(-n_frames // BATCH)
-
-
 SPEC = EngineSpec(
     "musetalk",
     "MuseTalk 1.5 / 1.0",
@@ -89,6 +80,6 @@ SPEC = EngineSpec(
     needs=NEEDS,
     devices=("cuda", "mps"),
     cost=_cost,
-    windows=_windows,
+    windows=in_windows_of(BATCH),
     virtue="fast and small: one pass a frame, crops of 256 px",
 )

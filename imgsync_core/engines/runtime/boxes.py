@@ -58,7 +58,7 @@ def whole_squares(frames: np.ndarray, boxes: Tensor, side: int) -> Tensor:
     out = []
     for frame, spot in zip(frames, boxes, strict=True):
         left, top, right, bottom = whole(spot[:2])
-        part = np.ascontiguousarray(frame[max(top, 0) : bottom, max(left, 0) : right])
+        part = np.array(frame[max(top, 0) : bottom, max(left, 0) : right])
         out.append(resized(torch.from_numpy(part).permute(2, 0, 1), (side, side)))
     return torch.stack(out)
 
@@ -69,7 +69,7 @@ def _square(frame: np.ndarray, box: list[list[float]], side: int) -> Tensor:
     column, across = _weights(left, right, side, w)
     row, down = _weights(top, bottom, side, h)
     part = frame[row : row + down.shape[1], column : column + across.shape[1], :3]
-    pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1).float()  # 3 h w
+    pixels = torch.from_numpy(np.array(part)).permute(2, 0, 1).float()  # 3 h w
     square = down @ (pixels @ across.T)
     return (square + 0.5).floor().clamp(0, 255).to(torch.uint8)
 

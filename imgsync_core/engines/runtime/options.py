@@ -43,3 +43,4 @@ RETRY = Option(
 COMPILE = Option(
     "compile", bool, False, "let torch compile the network when it first runs", rare=True
 )
+NETWORKS = (WEIGHTS, WHISPER, AUTOENCODER, LOW_MEMORY, RETRY, COMPILE)  # of who draws lips
