@@ -233,7 +233,11 @@ class _Animating:
         if self.stage.place is not None:
             usual, moving = preset(DEFAULT), moving_frames(drawn)
             check_space(self.stage.place, likely_bytes(usual, drawn.size, self.timeline, moving))
-        for frame in preview_frames(spec, drawn, self.speech.sound):
-            self.watcher.check()
-            self.watcher.frame(frame)
+        drawn.watch(Watcher(check=self.watcher.check))  # hearing a long sound takes a while
+        try:
+            for frame in preview_frames(spec, drawn, self.speech.sound):
+                self.watcher.check()
+                self.watcher.frame(frame)
+        finally:
+            drawn.watch(NOBODY)
         return expected()

@@ -379,6 +379,16 @@ def test_hearing_a_long_sound_can_be_cancelled(talk):
         Speech(talk[1]).table(stop)
     with pytest.raises(Stop):
         prepare(Job(talk[0], talk[1], animation=Animation()), watcher=Watcher(stop))
+    checks = []
+
+    def in_the_middle():
+        checks.append(1)
+        if len(checks) == 10:  # one look for the face, the rest are blocks that are heard
+            raise Stop
+
+    long = ArraySound(np.tile(talk[1]._samples, 60), talk[1].rate)
+    with pytest.raises(Stop):
+        prepare(Job(talk[0], long, animation=Animation()), watcher=Watcher(in_the_middle))
 
 
 def test_a_camera_moves_over_a_face_that_speaks(talk):
