@@ -51,14 +51,9 @@ class EchoMimicEngine(Engine):
         self._published = values["mode"] == "reference"
 
     def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
+        self, source: FrameSource, faces: FaceTrack, speech: Speech, timeline: Timeline, *,
         seed: int,
-    ) -> FrameSource:
+    ) -> FrameSource:  # fmt: skip
         """source: its first frame is drawn.   seed: of the noise.
 
         Raises WeightsError for files that are missing, InputError for a rate that the published

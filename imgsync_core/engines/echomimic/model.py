@@ -71,12 +71,9 @@ def reading(params: Params) -> UNet:
 
 
 def recognise(
-    tensors: Mapping[str, Tensor],
-    *,
-    heads: int = HEADS,
-    groups: int = GROUPS,
+    tensors: Mapping[str, Tensor], *, heads: int = HEADS, groups: int = GROUPS,
     temporal_heads: int = TEMPORAL_HEADS,
-) -> Params:
+) -> Params:  # fmt: skip
     """The shape of the denoising network whose tensors these are.
 
     KeyError if they are another's, ValueError where they would make no motion.
