@@ -19,7 +19,7 @@ LEVEL = {
 MODULES = sorted(CORE.rglob("*.py"))
 NODES = sorted((ROOT / "nodes").glob("*.py"))
 ONLY_HOME = {
-    "av": {"media"}, "PIL": {"media", "demo"}, "torchaudio": {"audio"}, "tqdm": {"cli"},
+    "av": {"media"}, "PIL": {"media", "demo"}, "torchaudio": {"audio", "nn"}, "tqdm": {"cli"},
     "comfy": set(), "comfy_api": set(), "folder_paths": set(), "server": set(), "nodes": set(),
 }  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Hallo2: the whole head of a still, from a voice, by diffusion clip after clip."""
