@@ -98,7 +98,6 @@ def published(network, golden, record: dict, frames: int, *, guided: bool) -> tu
     """(nothing, told) as the published code has them: each frame of the latter sees one of the two
     recorded pictures in turn, and what went before is taken from a half each."""
     half = len(next(iter(record.values()))) // 2
-    start = 0 if guided else half
     shown = torch.arange(frames, 2 * frames) % 2 if guided else torch.ones(frames).long()
     made = projected(network, PICTURE, {s: x[[0, half]] for s, x in record.items()})
     face = golden["in.encoder_hidden_states"]

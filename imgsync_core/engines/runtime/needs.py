@@ -24,3 +24,26 @@ AUTOENCODER = Need(
     ),
     "vae",
 )
+WAV2VEC2 = Need(
+    "wav2vec2-base-960h (model.safetensors) is",
+    ("wav2vec2-base-960h",),
+    tuple(
+        f"{folder}{name}"
+        for folder in ("wav2vec/wav2vec2-base-960h/", "wav2vec2-base-960h/")
+        for name in ("model.safetensors", "pytorch_model.bin")
+    ),
+    "wav2vec",
+)
+_FACES = ("face_analysis/models/", "models/", "")
+FACE_FINDER = Need(
+    "The face detector scrfd_10g_bnkps.onnx is",
+    ("insightface-detector",),
+    tuple(f"{folder}scrfd_10g_bnkps.onnx" for folder in _FACES),
+    "face_models",
+)
+FACE_NAMER = Need(
+    "The face recogniser glintr100.onnx is",
+    ("insightface-recogniser",),
+    tuple(f"{folder}glintr100.onnx" for folder in _FACES),
+    "face_models",
+)

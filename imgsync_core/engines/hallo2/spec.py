@@ -1,0 +1,85 @@
+"""What is known of Hallo2 before it runs. Needs neither numpy nor torch."""
+
+from __future__ import annotations
+
+from ...errors import InputError
+from ..base import Cost, EngineSpec, Need, Values
+from ..options import Option
+from ..runtime import options as common
+from ..runtime.needs import AUTOENCODER, FACE_FINDER, FACE_NAMER, WAV2VEC2
+
+STEPS, GUIDANCE = 40, 3.5
+FRAMES, MOTION = 16, 2  # of a clip, and those before it that it goes on from
+FPS = 25  # of the published pipeline
+# Weights of 4.9 GB at 16 bits pass through main memory, and are 9.7 GB there as float32. On the
+# device: a line through the authors' figures for squares of 256, 512 and 1024 pixels.
+_MEMORY, _DEVICE_MEMORY, _PER_PIXEL = 11_000_000_000, 5_600_000_000, 16_000
+
+OPTIONS = (
+    common.steps(STEPS),
+    common.guidance(GUIDANCE, "how far voice and face lead, 2 to 5; 1 and below: not at all"),
+    Option("pose_weight", float, 1.0, "how much the voice moves head and background",
+           low=0, high=3, strength=True),
+    Option("face_weight", float, 1.0, "how much the voice moves the face",
+           low=0, high=3, strength=True),
+    Option("lip_weight", float, 1.0, "how much the voice moves the lips",
+           low=0, high=3, strength=True),
+    Option("crop_only", bool, False, "show only the square around the face that is drawn"),
+    common.MODE,
+    Option("face_expansion", float, 1.2, "how much larger than the face its region is, 1 to 1.5",
+           low=1, high=3, rare=True),
+    Option("overlap", int, 2, "frames that neighbouring clips share", low=0, high=FRAMES // 2,
+           rare=True),
+    Option("resolution", int, 512, "side of the square that is drawn, in pixels", low=64,
+           high=1024, rare=True),
+    common.WEIGHTS,
+    common.file("wav2vec", "wav2vec2-base-960h, model.safetensors (beside the weights)"),
+    common.file("face_models", "folder with scrfd_10g_bnkps.onnx and glintr100.onnx, for "
+                "non-commercial use (beside the weights)"),
+    common.AUTOENCODER,
+    common.LOW_MEMORY,
+    common.RETRY,
+)  # fmt: skip
+NEEDS = (
+    Need("Hallo2's weights (net.pth) are", ("hallo2",), ("net.pth", "hallo2/net.pth"), "weights"),
+    WAV2VEC2,
+    AUTOENCODER,
+)
+FACES = (FACE_FINDER, FACE_NAMER)  # without which the face's identity counts less
+
+
+def check(values: Values) -> None:
+    """Raise InputError for options that do not go together."""
+    if values["resolution"] % 64:
+        raise InputError(f"A square of {values['resolution']} pixels is not possible. Use 512.")
+
+
+def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
+    device = _DEVICE_MEMORY + _PER_PIXEL * values["resolution"] ** 2
+    return Cost(_MEMORY + 150 * size[0] * size[1], device)
+
+
+def stride(values: Values) -> int:
+    """Frames from where a clip begins to where the next one does."""
+    return FRAMES if values["mode"] == "reference" else FRAMES - values["overlap"]
+
+
+def clips(values: Values, n_frames: int) -> int:
+    """Clips that cover so many frames."""
+    return 1 - (-max(0, n_frames - FRAMES) // stride(values))
+
+
+SPEC = EngineSpec(
+    "hallo2",
+    "Hallo2",
+    "MIT, see its model card; built on Stable Diffusion 1.5 (CreativeML OpenRAIL-M)",
+    draws="head",
+    takes=("still",),
+    wants="crop",
+    options=OPTIONS,
+    needs=NEEDS,
+    devices=("cuda", "mps"),
+    cost=_cost,
+    windows=clips,
+    virtue="the whole head moves, for as long as you like",
+)
