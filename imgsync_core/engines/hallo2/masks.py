@@ -6,17 +6,18 @@ To the last bit as the published pipeline has them, whose steps are those of Ope
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...face.geometry import Face
 from ..runtime import fixed_point as fixed
 
 FACE_ROOM, LIP_ROOM = 1.2, 2.0  # times as wide and high as what is around the points
 SOFT = 64  # px: side of the masks that are blurred
 FACE_BLUR, LIP_BLUR = 51, 31  # px of a Gaussian kernel
+NO_LIPS = np.array([(0.4, 0.65), (0.6, 0.75)])  # of a part that is all face
 LEVELS = 4  # of the pyramid, from 1/8 on
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom in whole pixels
 
@@ -49,6 +50,26 @@ def filled(box: Rectangle, size: tuple[int, int]) -> Tensor:
     return mask
 
 
+def placed(
+    face: Face | None, corner: tuple[int, int], size: tuple[int, int], resolution: int, room: float
+) -> tuple[Tensor, Tensor]:
+    """Where face and lips are in a part of a picture.
+
+    face: in the picture; None = the part is all face, its lips where they usually are.
+    corner, size: the part's left and top, width and height in px.   room: as of `rectangle`.
+    Returns the face's place, float32 (1, 1, R, R) of 0..1, and regions as of `soft_regions`.
+    """
+    if face is None:
+        outline, lips = np.array([(0, 0), size]), NO_LIPS * size
+    else:
+        box, (top, bottom) = np.reshape(face.outline, (2, 2)), (face.lip_top, face.lip_bottom)
+        outline, lips = box - corner, np.stack([*face.mouth, top, bottom]) - corner
+    around = filled(rectangle(outline, size, room), size)
+    mouth = filled(rectangle(lips, size, LIP_ROOM), size)
+    place = fixed.triangular(around, (resolution, resolution))[None, None].float() / 255
+    return place, soft_regions(around, mouth)
+
+
 def soft_regions(face: Tensor, lips: Tensor) -> Tensor:
     """Two filled masks, uint8 (h, w) -> uint8 (3, 64, 64): all but the face, the face, the lips."""
     around, mouth = _soft(face, FACE_BLUR), _soft(lips, LIP_BLUR)
@@ -79,5 +100,5 @@ def pyramid(regions: Tensor, resolution: int) -> tuple[Tensor, ...]:
 def squeezed(pixels: np.ndarray, resolution: int) -> Tensor:
     """uint8 (h, w, c) -> uint8 (c, R, R), its shape not kept."""
     size = resolution, resolution
-    planes: Sequence[np.ndarray] = [np.ascontiguousarray(p) for p in np.moveaxis(pixels, -1, 0)]
-    return torch.stack([fixed.triangular(torch.from_numpy(plane), size) for plane in planes])
+    planes = torch.from_numpy(np.array(pixels)).unbind(-1)
+    return torch.stack([fixed.triangular(plane, size) for plane in planes])

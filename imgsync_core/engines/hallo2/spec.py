@@ -34,8 +34,8 @@ OPTIONS = (
            high=1024, rare=True),
     common.WEIGHTS,
     common.file("wav2vec", "wav2vec2-base-960h, model.safetensors (beside the weights)"),
-    common.file("face_models", "folder with scrfd_10g_bnkps.onnx and glintr100.onnx, for "
-                "non-commercial use (beside the weights)"),
+    Option("face_models", str, "", "folder with scrfd_10g_bnkps.onnx and glintr100.onnx, for "
+           "non-commercial use only (the models folder)", file=True, rare=True, words_only=True),
     common.AUTOENCODER,
     common.LOW_MEMORY,
     common.RETRY,

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from ...audio import wav2vec_features
 from ...audio.resample import speech as to_speech
 from ...audio.whisper_features import Encode, Features
 from ...audio.whisper_mel import RATE
 from ...errors import WeightsError
 from ...media.sound import Sound, to_length
+from ...nn.wav2vec2 import Wav2Vec2
 from ...nn.whisper import WhisperEncoder, load_whisper
 from ...timeline import Timeline
 from .networks import Placing
@@ -36,6 +39,16 @@ def hearing(place: Placing, whisper: WhisperEncoder) -> Encode:
     def hear(mel: Tensor) -> Tensor:
         with place.on(whisper):
             return whisper(mel.to(place.device, place.dtype))
+
+    return hear
+
+
+def hearing_samples(place: Placing, network: Wav2Vec2) -> wav2vec_features.Encode:
+    """The same of who hears samples, in float32."""
+
+    def hear(samples: Tensor, frames: int) -> Tensor:
+        with torch.inference_mode(), place.on(network):
+            return network(samples.to(place.device), frames)
 
     return hear
 
