@@ -26,10 +26,11 @@ def whose(
 ) -> Tensor:
     """(1, width) of the largest face in a picture; zeros, which is noted, where nothing tells it.
 
-    note(sentence): also told the files' licence, before they are used.
+    note(sentence): also told the files' licence, before they are used. Raises WeightsError where
+    they are not in a folder that is named.
     """
     nobody = torch.zeros(1, width)
-    if missing(FACES, values, host.models):
+    if not values["face_models"] and missing(FACES, values, host.models):
         note(f"{UNTOLD}scrfd_10g_bnkps.onnx and glintr100.onnx are not in the models folder")
         return nobody
     note(LICENCE)
