@@ -18,6 +18,12 @@ def guidance(default: float, text: str) -> Option:
     return Option("guidance", float, default, text, low=0, high=20)
 
 
+def overlap(default: int, most: int) -> Option:
+    """Of windows that follow each other."""
+    text = "frames that neighbouring windows share"
+    return Option("overlap", int, default, text, low=0, high=most, rare=True)
+
+
 def file(name: str, text: str, *, rare: bool = True) -> Option:
     """A file of a model, by name."""
     return Option(name, str, "", text, file=True, rare=rare)
@@ -32,6 +38,13 @@ MODE = Option(
     "mode", str, "default",
     "what to keep to: default, or reference: the published pipeline's own numbers",
     choices=MODES, flag="--engine-mode", rare=True,
+)  # fmt: skip
+CROP_ONLY = Option(
+    "crop_only", bool, False, "show only the square around the face that is drawn"
+)
+SQUARE = Option(
+    "resolution", int, 512, "side of the square that is drawn, in pixels",
+    low=64, high=1024, rare=True,
 )  # fmt: skip
 LOW_MEMORY = Option(
     "low_memory", bool, False,
