@@ -33,7 +33,7 @@ def session(path: Path) -> Run:
     Raises EngineError where ONNX Runtime is not installed, WeightsError for another file.
     """
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise EngineError(
             "ONNX Runtime is not installed. Run: pip install 'imgsync[hallo2]'."

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,8 @@ class Wav2Vec2(nn.Module):
             encoder_layer_drop=0.0,
             aux_num_out=None,
         )
-        self.feature_extractor, self.encoder = model.feature_extractor, model.encoder
+        self.feature_extractor: Any = model.feature_extractor
+        self.encoder: Any = model.encoder
         self.layers, self.width = params.layers, params.width
 
     def convolved(self, samples: Tensor) -> Tensor:
@@ -104,7 +106,9 @@ def recognise(tensors: Mapping[str, Tensor], heads: int | None = None) -> Wav2Ve
     layers = numbers(tensors, r"encoder\.transformer\.layers\.(\d+)\.")
     inner = tensors["encoder.transformer.layers.0.feed_forward.intermediate_dense.weight"]
     return Wav2Vec2Params(
-        convolutions=tuple((*k.shape[::2], s) for k, s in zip(kernels, strides, strict=True)),
+        convolutions=tuple(
+            (k.shape[0], k.shape[2], s) for k, s in zip(kernels, strides, strict=True)
+        ),
         width=width,
         heads=heads or max(1, width // HEAD_WIDTH),
         layers=len(layers),

@@ -11,11 +11,12 @@ from scipy import ndimage
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.base import Host
-from imgsync_core.engines.hallo2 import identity, spec
-from imgsync_core.engines.hallo2.anchor import Anchor
+from imgsync_core.engines.hallo2 import spec
 from imgsync_core.engines.hallo2.networks import Loaded, Networks
 from imgsync_core.engines.hallo2.pipeline import Drawer
 from imgsync_core.engines.registry import engine
+from imgsync_core.engines.runtime import identity
+from imgsync_core.engines.runtime.anchor import Anchor
 from imgsync_core.engines.runtime.files import missing
 from imgsync_core.engines.runtime.networks import Library
 from imgsync_core.engines.runtime.square import around
@@ -83,7 +84,7 @@ def test_a_tail_is_neither_lost_nor_too_long(weights, n_samples, mode):
 
 def test_where_the_published_pipeline_loses_a_tail_its_last_frame_stays(weights, monkeypatch):
     """A last piece of whole clips after one that was none: nothing is padded, a part is lost."""
-    monkeypatch.setattr("imgsync_core.engines.hallo2.published.PIECE", 20 * 640)
+    monkeypatch.setattr("imgsync_core.audio.wav2vec_pieces.PIECE", 20 * 640)
     frames = all_of(spoken(weights, noise(36 * 0.04), mode="reference"))
     assert len(frames) == 36 and (frames[32:] == frames[31]).all()
     assert (frames[31] != frames[30]).any()

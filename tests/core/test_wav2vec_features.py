@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imgsync_core.audio import wav2vec_features as speech
-from imgsync_core.engines.hallo2 import published
+from imgsync_core.audio import wav2vec_pieces
 
 RATE, HOP = speech.RATE, speech.HOP
 
@@ -77,7 +77,7 @@ def test_no_more_than_two_pieces_are_held(way):
     if way == "default":
         made = speech.features(blocks, total, means, total // HOP)
     else:
-        made = published.features(blocks(), total, means, 16)
+        made = wav2vec_pieces.features(blocks(), total, means, 16)
     most = 0
     for i in range(0, made.n, 14):
         made.windows(i, min(i + 16, made.n), Fraction(25))
@@ -91,12 +91,12 @@ def test_no_more_than_two_pieces_are_held(way):
 def test_the_published_padding(pieces, padded):
     """Whole pieces are not padded, whatever came before them; others may be by a clip too many."""
     *earlier, last = pieces
-    assert published.padding(last, sum(earlier), 16) == padded
+    assert wav2vec_pieces.padding(last, sum(earlier), 16) == padded
 
 
 def test_each_published_piece_is_as_loud_as_the_others(monkeypatch):
     """Which it is not in the default way, where a quiet minute stays quiet."""
-    monkeypatch.setattr(published, "PIECE", RATE)
+    monkeypatch.setattr(wav2vec_pieces, "PIECE", RATE)
     rng = np.random.default_rng(0)
     samples = rng.normal(0, 1, 2 * RATE).astype(np.float32) * np.repeat([1, 0.01], RATE)
     samples = samples.astype(np.float32)
@@ -106,7 +106,7 @@ def test_each_published_piece_is_as_loud_as_the_others(monkeypatch):
         spread.append(float(x.std()))
         return means(x, n)
 
-    all_of(published.features([samples], len(samples), encode, 25))
+    all_of(wav2vec_pieces.features([samples], len(samples), encode, 25))
     assert spread == pytest.approx([1, 1], abs=1e-2)
     spread.clear()
     all_of(speech.features(lambda: [samples], len(samples), encode, 50))

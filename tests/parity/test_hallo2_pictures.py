@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from imgsync_core.audio import wav2vec_features as speech
-from imgsync_core.engines.hallo2 import masks, published
+from imgsync_core.audio import wav2vec_pieces
 from imgsync_core.engines.runtime import fixed_point as fixed
+from imgsync_core.engines.runtime import regions as masks
 from imgsync_core.engines.runtime.crop import pixel_values
 
 from .goldens import DEFAULT, FOLDER, close, goldens
@@ -22,10 +23,10 @@ def test_hearing_in_pieces(golden, monkeypatch):
     config, network = golden.config, hearing_of(golden)
     assert (config["sample_rate"], config["fps"]) == (speech.RATE, speech.STEPS)
     waves = [golden[key].numpy() for key in golden.keys if key.startswith("in.waveform.")]
-    monkeypatch.setattr(published, "PIECE", len(waves[0]))
+    monkeypatch.setattr(wav2vec_pieces, "PIECE", len(waves[0]))
     whole = np.concatenate(waves)
     blocks = np.array_split(whole, 7)
-    made = published.features(blocks, len(whole), network, config["clip_length"])
+    made = wav2vec_pieces.features(blocks, len(whole), network, config["clip_length"])
     assert made.n == sum(config["segment_frames"])
     parts = [made.windows(i, min(i + 5, made.n), speech.STEPS) for i in range(0, made.n, 5)]
     close(torch.cat(parts), golden["out.windows"], 2e-5)
@@ -35,10 +36,10 @@ def test_hearing_in_pieces(golden, monkeypatch):
 def test_padding_of_the_last_piece(golden):
     lengths, frames = (golden.config[key] for key in ("segment_audio_length", "segment_frames"))
     clip, (first, last) = golden.config["clip_length"], lengths
-    padded = published.padding(last, first, clip)
+    padded = wav2vec_pieces.padding(last, first, clip)
     assert (frames[0], last + padded) == (first, frames[1])
     alone = len(golden["out.hidden_states.1.padded_alone"])
-    assert last + published.padding(last, 0, clip) == alone
+    assert last + wav2vec_pieces.padding(last, 0, clip) == alone
 
 
 @pytest.mark.parametrize("golden", AUDIO)
@@ -47,7 +48,7 @@ def test_each_piece_by_itself(golden):
     for i, length in enumerate(golden.config["segment_audio_length"]):
         samples = golden[f"in.waveform.{i}"].numpy()
         assert speech.n_features(len(samples)) == length
-        values = published.normalised(samples)
+        values = wav2vec_pieces.normalised(samples)
         wanted = golden[f"out.input_values.{i}"][0]
         close(torch.from_numpy(values), wanted[: len(values)], 1e-5)
         assert not wanted[len(values) :].any()
@@ -99,7 +100,7 @@ def test_the_picture_as_it_is_squeezed(golden):
         for match, expected in golden.outputs(rf"{name}\.pixel_values_ref"):
             assert match
             pixels = golden[f"in.{name}.image_u8"].numpy()
-            found = masks.squeezed(pixels, case["img_size"][0])
+            found = fixed.squeezed(pixels, case["img_size"][0])
             close(pixel_values(found), expected, 1e-6)
             seen += 1
     assert seen

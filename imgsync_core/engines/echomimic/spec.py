@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
-from ..base import Cost, EngineSpec, Need, Values
+from ..base import Cost, Need, Values
 from ..options import Option
 from ..runtime import options as common
-from ..runtime.needs import AUTOENCODER, WHISPER
+from ..runtime.needs import AUTOENCODER, HEAD, WHISPER
 
 STEPS, GUIDANCE = {False: 30, True: 6}, {False: 2.5, True: 1.0}  # plain, accelerated
 LONGEST = 32  # frames that the table of positions holds
@@ -86,16 +86,12 @@ def _windows(values: Values, n_frames: int) -> int:
     return 1 - (-beyond // max(1, values["context"] - values["overlap"]))
 
 
-SPEC = EngineSpec(
+SPEC = HEAD(
     "echomimic",
     "EchoMimic",
     "see its model card",
-    draws="head",
-    takes=("still",),
-    wants="crop",
     options=OPTIONS,
     needs=NEEDS,
-    devices=("cuda", "mps"),
     cost=_cost,
     windows=_windows,
     virtue="the whole head moves",

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from ...diffusion.schedule import Schedule
 from ...nn import face_locator, projections
 from ...nn.blocks import Layer
-from ...nn.face_locator import FaceLocator
-from ...nn.projections import AudioTokens, PictureTokens
 from ...nn.recognise import cross_width, temporal_params, unet_params
 from ...nn.reference import RecordingSelf, ReferenceSelf
 from ...nn.regions import Regions
@@ -21,7 +19,7 @@ from ...nn.stages import Cross, FeedForward, SelfAttention, Spatial
 from ...nn.table import layers
 from ...nn.temporal import Continued, TemporalParams
 from ...nn.unet import Site, UNet, UNetParams
-from ...nn.weights import Checkpoint, load
+from ...nn.weights import load
 
 HEADS, TEMPORAL_HEADS, GROUPS = 8, 8, 32  # which leave no trace in a file
 AUDIO, FACE, PICTURE = "audio", "face", "picture"  # what the attentions read
@@ -149,46 +147,25 @@ def recognise_recording(
     return replace(unet_params(tensors, groups=groups, joint=False), out_channels=None), face
 
 
-def load_reading(path: Path, **how: Any) -> UNet:
-    """The denoising network in ``net.pth``; WeightsError if there is none.
+def _loader(name: str, build: Callable[[Mapping[str, Tensor]], Network]) -> Callable[..., Network]:
+    """What loads one of the networks in ``net.pth``: loader(path, device=, dtype=).
 
-    how: device and dtype, as of ``nn.weights.load``.
+    Keys of the others are left aside, unknown ones are not: it raises WeightsError.
     """
-    return _part("denoising_unet", lambda tensors: reading(recognise(tensors)), path, how)
-
-
-def load_recording(path: Path, **how: Any) -> UNet:
-    """The network in ``net.pth`` that looks. how: as above, as of all that follow."""
-    return _part(
-        "reference_unet", lambda tensors: recording(*recognise_recording(tensors)), path, how
-    )
-
-
-def load_locator(path: Path, **how: Any) -> FaceLocator:
-    """The network in ``net.pth`` that says where the face is."""
-    return _part("face_locator", face_locator.build, path, how)
-
-
-def load_face_tokens(path: Path, **how: Any) -> PictureTokens:
-    """The network in ``net.pth`` that makes tokens of an embedded face."""
-    return _part("imageproj", projections.picture_tokens, path, how)
-
-
-def load_audio_tokens(path: Path, **how: Any) -> AudioTokens:
-    """The network in ``net.pth`` that makes tokens of what is heard."""
-    return _part("audioproj", projections.audio_tokens, path, how)
-
-
-def _part(
-    name: str, build: Callable[[Mapping[str, Tensor]], Network], path: Path, how: dict[str, Any]
-) -> Network:
-    """One of the networks in the file; keys of the others are left aside, unknown ones are not."""
     others = "|".join(part for part in PARTS if part != name)
 
-    def make(checkpoint: Checkpoint) -> Network:
-        return build(checkpoint.tensors)
+    def loader(path: Path, **how: Any) -> Network:
+        return load(
+            path, lambda checkpoint: build(checkpoint.tensors), expected=EXPECTED,
+            renames=((rf"^{name}\.", ""), *RENAMES), unused=rf"({others})\.|{IDLE}", **how,
+        )  # fmt: skip
 
-    return load(
-        path, make, expected=EXPECTED, renames=((rf"^{name}\.", ""), *RENAMES),
-        unused=rf"({others})\.|{IDLE}", **how,
-    )  # fmt: skip
+    loader.__qualname__ = f"loader of {name}"  # networks of one file are told apart by it
+    return loader
+
+
+load_reading = _loader("denoising_unet", lambda tensors: reading(recognise(tensors)))
+load_recording = _loader("reference_unet", lambda tensors: recording(*recognise_recording(tensors)))
+load_locator = _loader("face_locator", face_locator.build)
+load_face_tokens = _loader("imageproj", projections.picture_tokens)
+load_audio_tokens = _loader("audioproj", projections.audio_tokens)

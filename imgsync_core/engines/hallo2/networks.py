@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ...errors import InputError, WeightsError
 from ...nn.face_locator import FaceLocator
 from ...nn.projections import AudioTokens, PictureTokens
-from ...nn.reference import ReferenceSelf
+from ...nn.reference import RecordingSelf, ReferenceSelf
 from ...nn.stages import width_read
 from ...nn.temporal import PositionTable
 from ...nn.unet import UNet
 from ...nn.vae import SCALE, VAE
-from ...nn.wav2vec2 import Wav2Vec2, load_wav2vec2
 from ..base import Host, Values
 from ..runtime.autoencoder import load_autoencoder
 from ..runtime.files import locate
@@ -108,26 +106,13 @@ class Networks:
         """Raise WeightsError where the parts of the file do not fit together."""
         reading, looking = loaded.reading, loaded.recording
         wanted = [m.to_k.in_features for m in reading.modules() if isinstance(m, ReferenceSelf)]
-        has = [m.to_k.in_features for m in looking.modules() if hasattr(m, "site")]
+        has = [m.to_k.in_features for m in looking.modules() if isinstance(m, RecordingSelf)]
         pairs = (
             (width_read(reading, FACE), loaded.face_tokens.norm.normalized_shape[0]),
             (width_read(reading, AUDIO), loaded.audio_tokens.norm.normalized_shape[0]),
             (reading.conv_in.out_channels, loaded.locator.conv_out.out_channels),
         )
-        if any(a != b for a, b in pairs) or not set(wanted) <= set(has):
+        if any(a != b for a, b in pairs) or wanted != has:
             raise WeightsError(
                 f"The parts of {self.weights.name} do not fit together. Fetch it again."
             )
-
-    def hearing(self, wanted: int) -> Wav2Vec2:
-        """The network that hears, always in float32.
-
-        wanted: numbers that it has to make of the features around a frame.
-        """
-        network = replace(self.place, dtype=torch.float32).load(load_wav2vec2, self.wav2vec)
-        if wanted % (network.layers * network.width):
-            raise WeightsError(
-                f"{self.wav2vec.name} hears {network.layers} layers of {network.width} channels, "
-                f"which do not make {wanted}. Expected wav2vec2-base-960h."
-            )
-        return network

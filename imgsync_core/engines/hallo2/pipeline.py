@@ -27,9 +27,9 @@ from ...diffusion.schedule import Step
 from ...nn.attention import KeysValues
 from ...nn.reference import sites
 from ...nn.stages import Areas, Cond, Context, projected
+from ..runtime.anchor import Anchor
 from ..runtime.autoencoder import pictures
 from ..runtime.stream import Attempt, Stepped, refuse_non_finite
-from .anchor import Anchor
 from .model import AUDIO, FACE, LATENTS, PICTURE, SCHEDULE
 from .networks import Loaded
 
@@ -84,7 +84,7 @@ class Drawer:
     ) -> None:
         self._networks, self._plan, self._attempt = networks, plan, attempt
         self._random = torch.Generator().manual_seed(seed)
-        self._spots = torch.Generator().manual_seed(seed + 1)
+        self._spots = torch.Generator().manual_seed(seed ^ 1)
         self._still, self._protected = still.pixels, still.place[0, 0] > 0
         self._anchor = Anchor(still.pixels, self._protected)
         self._noise = torch.zeros(0)  # of frames that the next clip draws again

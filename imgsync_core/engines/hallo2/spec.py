@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...errors import InputError
-from ..base import Cost, EngineSpec, Need, Values
+from ..base import Cost, Need, Values
 from ..options import Option
 from ..runtime import options as common
-from ..runtime.needs import AUTOENCODER, FACE_FINDER, FACE_NAMER, WAV2VEC2
+from ..runtime.needs import AUTOENCODER, HEAD, WAV2VEC2
 
 STEPS, GUIDANCE = 40, 3.5
 FRAMES, MOTION = 16, 2  # of a clip, and those before it that it goes on from
@@ -32,9 +32,8 @@ OPTIONS = (
     common.overlap(2, FRAMES // 2),
     common.SQUARE,
     common.WEIGHTS,
-    common.file("wav2vec", "wav2vec2-base-960h, model.safetensors (beside the weights)"),
-    Option("face_models", str, "", "folder with scrfd_10g_bnkps.onnx and glintr100.onnx, for "
-           "non-commercial use only (the models folder)", file=True, rare=True, words_only=True),
+    common.WAV2VEC2,
+    common.FACE_MODELS,
     common.AUTOENCODER,
     common.LOW_MEMORY,
     common.RETRY,
@@ -44,7 +43,6 @@ NEEDS = (
     WAV2VEC2,
     AUTOENCODER,
 )
-FACES = (FACE_FINDER, FACE_NAMER)  # without which the face's identity counts less
 
 
 def check(values: Values) -> None:
@@ -68,16 +66,12 @@ def clips(values: Values, n_frames: int) -> int:
     return 1 - (-max(0, n_frames - FRAMES) // stride(values))
 
 
-SPEC = EngineSpec(
+SPEC = HEAD(
     "hallo2",
     "Hallo2",
     "MIT, see its model card; built on Stable Diffusion 1.5 (CreativeML OpenRAIL-M)",
-    draws="head",
-    takes=("still",),
-    wants="crop",
     options=OPTIONS,
     needs=NEEDS,
-    devices=("cuda", "mps"),
     cost=_cost,
     windows=clips,
     virtue="the whole head moves, for as long as you like",

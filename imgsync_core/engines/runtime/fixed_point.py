@@ -50,6 +50,12 @@ def triangular(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return _pillow(picture, size, _triangle)
 
 
+def squeezed(pixels: np.ndarray, resolution: int) -> Tensor:
+    """uint8 (h, w, c) -> (c, R, R) as Pillow resizes bilinearly; its shape is not kept."""
+    planes = torch.from_numpy(np.array(pixels)).unbind(-1)
+    return torch.stack([triangular(plane, (resolution, resolution)) for plane in planes])
+
+
 def _triangle(x: np.ndarray) -> np.ndarray:
     return (1 - np.abs(x)).clip(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...audio.whisper_features import Encode, Features
 from ...audio.whisper_mel import RATE
 from ...errors import WeightsError
 from ...media.sound import Sound, to_length
-from ...nn.wav2vec2 import Wav2Vec2
+from ...nn.wav2vec2 import load_wav2vec2
 from ...nn.whisper import WhisperEncoder, load_whisper
 from ...timeline import Timeline
 from .networks import Placing
@@ -43,8 +44,17 @@ def hearing(place: Placing, whisper: WhisperEncoder) -> Encode:
     return hear
 
 
-def hearing_samples(place: Placing, network: Wav2Vec2) -> wav2vec_features.Encode:
-    """The same of who hears samples, in float32."""
+def hearing_samples(place: Placing, path: Path, wanted: int) -> wav2vec_features.Encode:
+    """An encoder that hears samples, always in float32.
+
+    wanted: numbers that the features around a frame have to make together. Raises WeightsError.
+    """
+    network = replace(place, dtype=torch.float32).load(load_wav2vec2, path)
+    if wanted != (2 * wav2vec_features.REACH + 1) * network.layers * network.width:
+        raise WeightsError(
+            f"{path.name} hears {network.layers} layers of {network.width} channels, and what "
+            f"reads them wants {wanted} numbers a frame. Expected wav2vec2-base-960h."
+        )
 
     def hear(samples: Tensor, frames: int) -> Tensor:
         with torch.inference_mode(), place.on(network):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..base import Need
+from functools import partial
+
+from ..base import EngineSpec, Need
 
 WHISPER = Need(
     "Whisper tiny (tiny.pt) is",
@@ -35,15 +37,15 @@ WAV2VEC2 = Need(
     "wav2vec",
 )
 _FACES = ("face_analysis/models/", "models/", "")
-FACE_FINDER = Need(
-    "The face detector scrfd_10g_bnkps.onnx is",
-    ("insightface-detector",),
-    tuple(f"{folder}scrfd_10g_bnkps.onnx" for folder in _FACES),
-    "face_models",
+FACES = tuple(  # whose face it is: for who does without them, but better with
+    Need(
+        f"The face {what} {name}.onnx is",
+        (f"insightface-{what}",),
+        tuple(f"{folder}{name}.onnx" for folder in _FACES),
+        "face_models",
+    )
+    for what, name in (("detector", "scrfd_10g_bnkps"), ("recogniser", "glintr100"))
 )
-FACE_NAMER = Need(
-    "The face recogniser glintr100.onnx is",
-    ("insightface-recogniser",),
-    tuple(f"{folder}glintr100.onnx" for folder in _FACES),
-    "face_models",
-)
+
+HEAD = partial(EngineSpec, draws="head", takes=("still",), wants="crop", devices=("cuda", "mps"))
+"""The spec of an engine that draws the whole head of a still on a GPU; the rest by keyword."""

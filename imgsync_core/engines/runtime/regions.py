@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...face.geometry import Face
-from ..runtime import fixed_point as fixed
+from . import fixed_point as fixed
 
 FACE_ROOM, LIP_ROOM = 1.2, 2.0  # times as wide and high as what is around the points
 SOFT = 64  # px: side of the masks that are blurred
@@ -52,12 +52,12 @@ def filled(box: Rectangle, size: tuple[int, int]) -> Tensor:
 
 def placed(
     face: Face | None, corner: tuple[int, int], size: tuple[int, int], resolution: int, room: float
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Where face and lips are in a part of a picture.
 
     face: in the picture; None = the part is all face, its lips where they usually are.
     corner, size: the part's left and top, width and height in px.   room: as of `rectangle`.
-    Returns the face's place, float32 (1, 1, R, R) of 0..1, and regions as of `soft_regions`.
+    Returns the face's place, float32 (1, 1, R, R) of 0..1, and masks as of `pyramid`.
     """
     if face is None:
         outline, lips = np.array([(0, 0), size]), NO_LIPS * size
@@ -67,7 +67,7 @@ def placed(
     around = filled(rectangle(outline, size, room), size)
     mouth = filled(rectangle(lips, size, LIP_ROOM), size)
     place = fixed.triangular(around, (resolution, resolution))[None, None].float() / 255
-    return place, soft_regions(around, mouth)
+    return place, pyramid(soft_regions(around, mouth), resolution)
 
 
 def soft_regions(face: Tensor, lips: Tensor) -> Tensor:
@@ -95,10 +95,3 @@ def pyramid(regions: Tensor, resolution: int) -> tuple[Tensor, ...]:
         torch.stack([fixed.triangular(region, (side, side)).flatten() for region in regions]) / 255
         for side in sides
     )
-
-
-def squeezed(pixels: np.ndarray, resolution: int) -> Tensor:
-    """uint8 (h, w, c) -> uint8 (c, R, R), its shape not kept."""
-    size = resolution, resolution
-    planes = torch.from_numpy(np.array(pixels)).unbind(-1)
-    return torch.stack([fixed.triangular(plane, size) for plane in planes])
