@@ -211,7 +211,8 @@ def one_length(args: argparse.Namespace) -> None:
     options = {"weights": str(folder / "weights"), "resolution": 64, "steps": 1}
     picture = folder / "still.png"
     Image.fromarray(demo_picture(512)).resize((256, 256)).save(picture)
-    job = Job(picture, voice(seconds), animation=Animation("hallo2", options=options))
+    how = Animation("hallo2", options=options)
+    job = Job(picture, voice(seconds), fps=args.fps, animation=how)
     began = time.perf_counter()
     report = render(prepare(job), folder / f"{seconds}.mp4")
     frames = report.info.picture.frames if report.info.picture else 0
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 200.0])
+    parser.add_argument("--fps", type=int, default=5, help="of what is written (5: fewer frames)")
     parser.add_argument("--json", action="store_true")
     for hidden in ("--way", "--out", "--folder"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)

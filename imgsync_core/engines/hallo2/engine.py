@@ -65,7 +65,7 @@ class Hallo2Engine(HeadEngine):
             corner = (0, 0) if self.published else (square.left, square.top)
             loaded = networks.loaded(MOTION + FRAMES)
             inputs = loaded.face_tokens.proj.in_features
-            who = whose(frame, inputs, self.values, self.host, SPEC.title, watcher.note)
+            who = whose(part, inputs, self.values, self.host, SPEC.title, watcher.note)
             size = part.shape[1], part.shape[0]
             expansion = self.values["face_expansion"]
             place, masks = placed(face, corner, size, pixels.shape[-1], expansion)
