@@ -2,8 +2,8 @@
 
 ::
 
-    samples      |------ 60 s ------|
-                              |------ 60 s ------|                  overlapped, cross-faded
+    samples      |------ 30 s ------|
+                              |------ 30 s ------|                  overlapped, cross-faded
     features     |. . . . . . . . . . . . . . . . . . .)            one each 640 samples
     frame i          |- 2 . c . . + 2|        c = floor(25 i / fps), clamped at both ends
 """
@@ -23,7 +23,7 @@ from .windows import overlapped
 RATE = 16000
 STEPS = 25  # features a second
 HOP = RATE // STEPS  # samples of one
-PIECE, OVERLAP = 60 * RATE, 4 * RATE  # samples heard at once, and shared by neighbours
+PIECE, OVERLAP = 30 * RATE, 4 * RATE  # samples heard at once, and shared by neighbours
 REACH = 2  # features on either side of a frame's own that belong to it
 TINY = 1e-7  # added to a variance, so that silence stays silent
 

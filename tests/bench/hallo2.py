@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from echomimic import CORE, peak, voice
+from echomimic import CORE, peak, told_by, voice
 from PIL import Image
 
 from imgsync_core.demo import demo_picture
@@ -167,18 +165,6 @@ def child(args: argparse.Namespace) -> None:
         seconds = clock() - began
     torch.save(kept[-1], args.out)
     print(json.dumps({"seconds": seconds, "peak": peak(cuda)}))
-
-
-def told_by(words: list[str]) -> str:
-    """What this script prints, run again with more words."""
-    command = [sys.executable, __file__, *sys.argv[1:], *words]
-    # glibc learns to keep large blocks that were freed, more of them in a longer run; so that what
-    # is held is measured and not what the allocator hoards, it may not learn
-    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return done.stdout.splitlines()[-1]
 
 
 def clip(args: argparse.Namespace) -> None:

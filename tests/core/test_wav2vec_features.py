@@ -54,7 +54,7 @@ def test_pieces_make_no_seam(seconds):
     wanted = np.pad(normal, (0, n * HOP - len(samples))).reshape(n, HOP).mean(1)
     assert found.shape == (n, 5, 2, 3)
     assert np.abs(found[:, 2, 0, 0].numpy() - wanted).max() < 1e-4
-    assert max(calls) <= 1500 and len(calls) == max(1, -(-(n - 100) // 1400))
+    assert max(calls) <= 750 and len(calls) == max(1, -(-(n - 100) // 650))
 
 
 def test_silence_follows_and_silence_stays_silent():
