@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...diffusion.schedule import Schedule
 from ...nn.recognise import cross_width, temporal_params, unet_params
-from ...nn.reference import RecordingSelf, ReferenceSelf
+from ...nn.reference import ReferenceSelf, recorder
 from ...nn.stages import Cross, FeedForward
 from ...nn.table import layers
 from ...nn.temporal import TemporalParams
@@ -43,15 +43,7 @@ class Params:
 
 def recording(unet: UNetParams, heads: int = HEADS) -> UNet:
     """The network that looks at the still: it has no output, but leaves its tokens by site."""
-
-    def tokens(site: Site) -> Stages:
-        width = site.channels
-        return {
-            ("norm1", "attn1"): RecordingSelf(width, heads, site=site.path("attentions")),
-            ("norm3", "ff"): FeedForward(width),
-        }
-
-    return UNet(unet, layers(unet, tokens))
+    return recorder(unet, heads)
 
 
 def reading(params: Params) -> UNet:

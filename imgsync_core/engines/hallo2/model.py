@@ -13,7 +13,7 @@ from ...diffusion.schedule import Schedule
 from ...nn import face_locator, projections
 from ...nn.blocks import Layer
 from ...nn.recognise import cross_width, temporal_params, unet_params
-from ...nn.reference import RecordingSelf, ReferenceSelf
+from ...nn.reference import ReferenceSelf, recorder
 from ...nn.regions import Regions
 from ...nn.stages import Cross, FeedForward, SelfAttention, Spatial
 from ...nn.table import layers
@@ -59,16 +59,7 @@ def recording(unet: UNetParams, face: int, heads: int = HEADS) -> UNet:
 
     face: channels of a token of the face.
     """
-
-    def tokens(site: Site) -> Stages:
-        width, path = site.channels, site.path("attentions")
-        return {
-            ("norm1", "attn1"): RecordingSelf(width, heads, site=path),
-            ("norm2", "attn2"): Cross(width, heads, reads=FACE, site=path, context=face),
-            ("norm3", "ff"): FeedForward(width),
-        }
-
-    return UNet(unet, layers(unet, tokens))
+    return recorder(unet, heads, reads=FACE, context=face)
 
 
 def reading(params: Params) -> UNet:
