@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchaudio.models import wav2vec2_model
 
 from .weights import Checkpoint, load, numbers
 
@@ -54,6 +53,8 @@ class Wav2Vec2(nn.Module):
     """Convolutions, then transformer blocks with the norm after each."""
 
     def __init__(self, params: Wav2Vec2Params) -> None:
+        from torchaudio.models import wav2vec2_model  # which other networks do without
+
         super().__init__()
         kernel, groups = params.positions
         model = wav2vec2_model(

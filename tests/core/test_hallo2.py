@@ -20,7 +20,13 @@ from imgsync_core.engines.runtime.anchor import Anchor
 from imgsync_core.engines.runtime.files import missing
 from imgsync_core.engines.runtime.networks import Library
 from imgsync_core.engines.runtime.square import around
-from imgsync_core.errors import EngineError, InputError, MemoryLimitError, WeightsError
+from imgsync_core.errors import (
+    EngineError,
+    InputError,
+    MemoryLimitError,
+    SoundError,
+    WeightsError,
+)
 from imgsync_core.face.tracks import NoFace, StillFace
 from imgsync_core.job import Animation, Job, prepare
 from imgsync_core.media.frames import ArrayFrames
@@ -562,6 +568,16 @@ def test_a_voice_of_another_width(weights, tmp_path):
     write_wav2vec2(folder / VOICE, replace(HEARD, layers=3))
     with pytest.raises(WeightsError, match="hears 3 layers of 64 channels"):
         spoken(folder, noise(0.1)).read(0, 1)
+
+
+def test_torchaudio_that_does_not_fit(weights, monkeypatch):
+    def unfit(name):
+        raise OSError("undefined symbol")
+
+    made = spoken(weights, noise(0.1))
+    monkeypatch.setattr("importlib.import_module", unfit)
+    with pytest.raises(SoundError, match=r"torchaudio .*undefined symbol.*beside torch"):
+        made.read(0, 1)
 
 
 def test_weights_that_know_fewer_frames(weights, tmp_path):

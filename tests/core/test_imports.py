@@ -211,6 +211,18 @@ print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"""
     assert fresh(code) == []
 
 
+def test_engines_are_imported_without_torchaudio():
+    """Whose wheel may not fit torch; what needs it says so when it runs."""
+    code = """
+import json, sys
+from importlib import import_module
+from imgsync_core.engines.registry import _ENGINES
+for _, module in _ENGINES.values():
+    import_module(module, "imgsync_core.engines")
+print(json.dumps("torchaudio" in sys.modules))"""
+    assert fresh(code) is False
+
+
 def test_the_command_needs_no_torch(tmp_path):
     """An extension of what the demo made that uses all that it can."""
     video, words = str(tmp_path / "a.mp4"), ["--mode=loop", "--size=64x64", "--loudness=-20"]

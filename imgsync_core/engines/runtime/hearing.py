@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...audio import wav2vec_features
+from ...audio.pair import torchaudio
 from ...audio.resample import speech as to_speech
 from ...audio.whisper_features import Encode, Features
 from ...audio.whisper_mel import RATE
@@ -47,8 +48,10 @@ def hearing(place: Placing, whisper: WhisperEncoder) -> Encode:
 def hearing_samples(place: Placing, path: Path, wanted: int) -> wav2vec_features.Encode:
     """An encoder that hears samples, always in float32.
 
-    wanted: numbers that the features around a frame have to make together. Raises WeightsError.
+    wanted: numbers that the features around a frame have to make together. Raises WeightsError,
+    and SoundError where torchaudio, whose layers they are, does not fit torch.
     """
+    torchaudio()
     network = replace(place, dtype=torch.float32).load(load_wav2vec2, path)
     if wanted != (2 * wav2vec_features.REACH + 1) * network.layers * network.width:
         raise WeightsError(
