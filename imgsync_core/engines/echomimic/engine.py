@@ -21,7 +21,7 @@ from ...face.geometry import Face
 from ...nn.unet import UNet
 from ...timeline import Timeline
 from ...watcher import Watcher
-from ..base import Host, Values
+from ..base import Host, Scene, Values
 from ..runtime.heads import Draw, HeadEngine, Show, telling
 from ..runtime.hearing import heard, with_silence
 from ..runtime.square import squeezed
@@ -42,17 +42,15 @@ class EchoMimicEngine(HeadEngine):
 
     spec, rate = SPEC, FPS
 
-    def drawing(
-        self, size: tuple[int, int], face: Face | None, speech: Speech, timeline: Timeline,
-        seed: int,
-    ) -> Draw:  # fmt: skip
+    def drawing(self, scene: Scene, face: Face | None) -> Draw:
         networks = Networks.of(self.values, self.host)
+        size, timeline = scene.source.size, scene.timeline
         crop = middle(size) if face is None else crop_around(face.outline, size)
 
         def draw(frame: np.ndarray, watcher: Watcher) -> tuple[Show, Iterator[Tensor]]:
             pixels = self._square(frame, crop)
-            drawer = self._drawer(networks, pixels[:, :3], crop, seed)
-            features = self._features(speech, timeline, networks, drawer.unet, watcher)
+            drawer = self._drawer(networks, pixels[:, :3], crop, scene.seed)
+            features = self._features(scene.speech, timeline, networks, drawer.unet, watcher)
             show = self.showing(frame, crop.square, pixels)
             return show, self._squares(drawer, features, timeline, watcher)
 

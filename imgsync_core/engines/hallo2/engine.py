@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from ...audio import wav2vec_features, wav2vec_pieces
-from ...audio.speech import Speech
 from ...audio.wav2vec_features import SpeechFeatures
 from ...face.geometry import Face
 from ...timeline import Timeline
 from ...watcher import Watcher
-from ..base import Host, Values
+from ..base import Host, Scene, Values
 from ..runtime import fixed_point as fixed
 from ..runtime.autoencoder import AT_ONCE
 from ..runtime.crop import pixel_values
@@ -52,11 +51,8 @@ class Hallo2Engine(HeadEngine):
         """As published all of the picture is squeezed into the square, which is what comes out."""
         return self.published or self.values["crop_only"]
 
-    def drawing(
-        self, size: tuple[int, int], face: Face | None, speech: Speech, timeline: Timeline,
-        seed: int,
-    ) -> Draw:  # fmt: skip
-        networks = Networks.of(self.values, self.host)
+    def drawing(self, scene: Scene, face: Face | None) -> Draw:
+        networks, size = Networks.of(self.values, self.host), scene.source.size
         square = inscribed((0, 0, *size), size) if face is None else around(face.outline, size)
 
         def draw(frame: np.ndarray, watcher: Watcher) -> tuple[Show, Iterator[Tensor]]:
@@ -70,10 +66,10 @@ class Hallo2Engine(HeadEngine):
             expansion = self.values["face_expansion"]
             place, masks = placed(face, corner, size, pixels.shape[-1], expansion)
             still = Still(pixel_values(pixels[:, :3]), place, masks, who)
-            features = self._features(speech, timeline, networks, loaded, watcher)
+            features = self._features(scene, networks, loaded, watcher)
             show = self.showing(frame, square, pixels)
-            drawer = self._drawer(loaded, still, seed)
-            return show, self._squares(drawer, features, timeline, watcher)
+            drawer = self._drawer(loaded, still, scene.seed)
+            return show, self._squares(drawer, features, scene.timeline, watcher)
 
         return draw
 
@@ -86,10 +82,10 @@ class Hallo2Engine(HeadEngine):
         return kind(networks, still, plan, self.attempt("a smaller resolution"), seed=seed)
 
     def _features(
-        self, speech: Speech, timeline: Timeline, networks: Networks, loaded: Loaded,
-        watcher: Watcher,
-    ) -> SpeechFeatures:  # fmt: skip
-        blocks, n = at_16_khz(speech.sound, watcher.check)
+        self, scene: Scene, networks: Networks, loaded: Loaded, watcher: Watcher
+    ) -> SpeechFeatures:
+        timeline = scene.timeline
+        blocks, n = at_16_khz(scene.speech.sound, watcher.check)
         wanted = loaded.audio_tokens.proj1.in_features
         encode = hearing_samples(networks.place, networks.wav2vec, wanted)
         if self.published:

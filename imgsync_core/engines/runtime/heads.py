@@ -10,14 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from ...audio.speech import Speech
 from ...errors import InputError
 from ...face.geometry import Face
-from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource
-from ...timeline import Timeline
 from ...watcher import Watcher
-from ..base import Chunk, Engine, Host, Values
+from ..base import Chunk, Engine, Host, Scene, Values
 from .square import Square, SquarePaste, alone
 from .stream import Attempt, Stepped, StreamedFrames
 
@@ -41,11 +38,8 @@ class HeadEngine(Engine):
         self.published = values["mode"] == "reference"
 
     @abstractmethod
-    def drawing(
-        self, size: tuple[int, int], face: Face | None, speech: Speech, timeline: Timeline,
-        seed: int,
-    ) -> Draw:  # fmt: skip
-        """What draws the head in a still of this size (width, height).
+    def drawing(self, scene: Scene, face: Face | None) -> Draw:
+        """What draws the head in a still whose face this is.
 
         Raises FaceError, and WeightsError for files that are missing.
         """
@@ -55,22 +49,20 @@ class HeadEngine(Engine):
         """Whether the square is all that is shown."""
         return self.values["crop_only"]
 
-    def animate(
-        self, source: FrameSource, faces: FaceTrack, speech: Speech, timeline: Timeline, *,
-        seed: int,
-    ) -> FrameSource:  # fmt: skip
-        """source: its first frame is drawn.   seed: of what is left to chance.
+    def animate(self, scene: Scene) -> FrameSource:
+        """Of the source the first frame is drawn.
 
         Raises WeightsError for files that are missing, InputError for a rate that the published
         pipeline does not have; what the files hold is looked at when the first frame is read.
         """
+        source, timeline = scene.source, scene.timeline
         if self.published and timeline.fps != self.rate:
             raise InputError(
                 f"The published pipeline makes {self.rate} frames a second, not "
                 f"{float(timeline.fps):g}. Set the frame rate to {self.rate}, or use the default "
                 "mode."
             )
-        draw = self.drawing(source.size, faces.at(0), speech, timeline, seed)
+        draw = self.drawing(scene, scene.faces.at(0))
 
         def made(watcher: Watcher) -> Iterator[Chunk]:
             show, squares = draw(source.read(0, 1)[0], watcher)

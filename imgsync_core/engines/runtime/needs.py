@@ -47,5 +47,5 @@ FACES = tuple(  # whose face it is: for who does without them, but better with
     for what, name in (("detector", "scrfd_10g_bnkps"), ("recogniser", "glintr100"))
 )
 
-HEAD = partial(EngineSpec, draws="head", takes=("still",), wants="crop", devices=("cuda", "mps"))
-"""The spec of an engine that draws the whole head of a still on a GPU; the rest by keyword."""
+HEAD = partial(EngineSpec, draws="head", takes=("still",), wants="crop")
+"""The spec of an engine that draws the whole head of a still; the rest by keyword."""
