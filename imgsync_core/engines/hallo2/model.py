@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...diffusion.schedule import Schedule
 from ...nn import face_locator, projections
 from ...nn.blocks import Layer
-from ...nn.recognise import cross_width, temporal_params, unet_params
+from ...nn.recognise import cross_width, moving_params, unet_params
 from ...nn.reference import ReferenceSelf, recorder
 from ...nn.regions import Regions
 from ...nn.stages import Cross, FeedForward, SelfAttention, Spatial
@@ -113,16 +113,11 @@ def recognise(
     tensors: Mapping[str, Tensor], *, heads: int = HEADS, groups: int = GROUPS,
     temporal_heads: int = TEMPORAL_HEADS,
 ) -> Params:  # fmt: skip
-    """The shape of the denoising network whose tensors these are, renamed.
-
-    KeyError if they are another's, ValueError where they would make no motion.
-    """
-    unet = unet_params(tensors, groups=groups, joint=False)
-    temporal, moving = temporal_params(tensors, temporal_heads)
+    """The shape of the denoising network, of its tensors renamed. KeyError if it is another,
+    ValueError where it would make no motion."""
+    unet, temporal, moving = moving_params(tensors, groups=groups, heads=temporal_heads)
     heard = "mid_block.audio_modules.0.transformer_blocks.0.regions.each.0.attention.to_k.weight"
     audio, face = tensors[heard].shape[1], cross_width(tensors)
-    if not moving:
-        raise ValueError("there are no motion modules among them: all frames would be alike")
     if face is None or (unet.in_channels, unet.out_channels) != (LATENTS, LATENTS):
         raise ValueError(f"it takes {unet.in_channels} channels and faces of {face}")
     return Params(unet, temporal, audio, face, moving, heads)
