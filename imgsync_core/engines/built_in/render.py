@@ -17,16 +17,21 @@ from torch.nn import functional
 
 from ...face.geometry import Face
 from . import eyes, head, mouth
+from .axes import Box
 from .layout import Layout
 from .lips import Lips
 from .pose import COLUMNS, LIMITS, Pose, Strength, bounded
-from .warping import Warp
+from .warping import Warp, sample
 
 __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 100  # cells along the longer side of the coarse grid
 STEPS = 6  # of the fixed-point search
-BANDS = 3  # parts of the box, one below the other, each as wide as it must be
+BANDS = 5  # parts of the box, one below the other, each as wide as it must be
+BATCH = 8  # frames whose eyes and lips are drawn at once
+LOOKS = [COLUMNS.index(name) for name in ("blink", "gaze_x", "gaze_y", "squint")]
+TONGUE = COLUMNS.index("tongue")
+SPEAKS = [COLUMNS.index(name) for name in ("open", "spread", "round", "close", "tuck", "tongue")]
 
 
 class Renderer:
@@ -72,10 +77,9 @@ class Renderer:
         crop = self.still[box.top : box.bottom, box.left : box.right]
         # Half a level is added here and in the patches, once, so that cutting off rounds.
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
-        self.lips = Lips(self.picture, plan, box, self.device)
+        self.lips = Lips(self.picture, plan, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
         self.bands = self._bands()
-        self.pixels = self.crop[0].clone()  # of the frame; holds the picture beside the bands
 
     @cached_property
     def eyes(self) -> list[eyes.Eye]:
@@ -104,40 +108,51 @@ class Renderer:
         """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`."""
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
+        frames[:] = self.picture
         lips = mouth.coefficients(self.layout.mouth, track, self.rests)
-        weights = torch.from_numpy(np.concatenate([lips, head.coefficients(track)], axis=1)).float()
+        weights = np.concatenate([lips, head.coefficients(track)], axis=1).astype(np.float32)
+        if self.box.empty:
+            return frames
+        looks = track[:, LOOKS].any(1)
+        speaks = track[:, SPEAKS].any(1) | self.rests
+        moves = np.flatnonzero(speaks | weights.any(1) | looks)
         with torch.inference_mode():
-            for frame, pose, weight in zip(torch.from_numpy(frames), track, weights, strict=True):
-                frame.copy_(self.still)
-                if (pose.any() or self.rests) and not self.box.empty:
-                    self._draw(frame, pose, weight)
+            for start in range(0, len(moves), BATCH):
+                at = moves[start : start + BATCH]
+                self._draw(torch.from_numpy(frames), at, track, weights, looks, speaks)
         return frames
 
-    def _draw(self, frame: Tensor, pose: np.ndarray, weight: Tensor) -> None:
-        """Write the pose's pixels into a frame (h, w, 3) that holds the picture."""
-        blink, gaze_x, gaze_y, squint = (float(pose[i]) for i in (5, 12, 13, 14))
-        looks = bool(blink or gaze_x or gaze_y or squint) and bool(self.eyes)
-        if not looks and not weight.any() and not pose[15]:
-            return
-        weight = weight.to(self.device)
-        source = self.warp.full(self.warp.invert(self.warp.forward(weight), STEPS))
-        if looks:
-            for eye in self.eyes:
-                self._set(eye, eye.drawn(blink, squint, (gaze_x, gaze_y)))
-        pixels = self.pixels
+    def _draw(self, frames: Tensor, at, track, weights, looks, speaks) -> None:
+        """Write the poses' pixels into frames `at` of those (t, h, w, 3) that hold the picture.
+
+        looks, speaks: whether eyes and lips of each frame are drawn, (t,).
+        """
+        weight = torch.from_numpy(weights[at]).to(self.device)
+        sources = self.warp.invert(self.warp.forward(weight), STEPS)
+        seen = self.eyes if looks[at].any() else []
+        drawn = [eye.drawn(track[at][:, LOOKS]) for eye in seen]
+        said = np.flatnonzero(speaks[at]) if self.lips.usable else []
+        lips = self.lips.drawn(weight[said], track[at][said, TONGUE]) if len(said) else []
+        mouths = dict(zip(said, lips, strict=True))
+        for i, index in enumerate(at):
+            for eye, pixels in zip(seen, drawn, strict=True):
+                self._set(eye, pixels[i])
+            self._write(frames[index], self.warp.full(sources[i : i + 1]), mouths.get(i))
+        for eye in seen:
+            self._set(eye, eye.still)
+
+    def _write(self, frame: Tensor, source: Tensor, spoken: tuple[Box, Tensor] | None) -> None:
+        """Write the head and its mouth into a frame (h, w, 3)."""
+        left, top = self.box.left, self.box.top
         for rows, columns in self.bands:
-            part = self.warp.sample(self.crop, source[..., rows, columns])
-            pixels[:, rows, columns] = part[0]
-        if looks:
-            for eye in self.eyes:
-                self._set(eye, eye.still)
-        if pose[:5].any() or pose[15] or self.rests:
-            self.lips.draw(pixels, weight, float(pose[15]))
-        target = frame[self.box.top : self.box.bottom, self.box.left : self.box.right]
-        for rows, columns in self.bands:
-            whole = pixels[:, rows, columns].to(torch.uint8).cpu()
+            part = sample(self.crop, source[..., rows, columns])[0]
+            if spoken is not None:
+                self.lips.place(part, (left + columns.start, top + rows.start), spoken)
+            whole = part.to(torch.uint8).cpu()
+            target = frame[top + rows.start : top + rows.stop]
+            target = target[:, left + columns.start : left + columns.stop]
             for channel in range(3):
-                target[rows, columns, channel] = whole[channel]
+                target[..., channel] = whole[channel]
 
     def _bands(self) -> list[tuple[slice, slice]]:
         """The rows and columns of the box where pixels move, in bands, since heads are round."""
