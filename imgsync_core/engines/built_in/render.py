@@ -8,7 +8,6 @@ two maps: the picture is cut along the lip line, and the mouth's inside shows be
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,7 +26,8 @@ __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 100  # cells along the longer side of the coarse grid
 STEPS = 6  # of the fixed-point search
-BANDS = 5  # parts of the box, one below the other, each as wide as it must be
+BANDS = 8  # parts of the box, one below the other, each as wide as it must be
+NEAR = 1 / 24  # pixels: what moves less is not drawn anew
 BATCH = 8  # frames whose eyes and lips are drawn at once
 LOOKS = [COLUMNS.index(name) for name in ("blink", "gaze_x", "gaze_y", "squint")]
 TONGUE = COLUMNS.index("tongue")
@@ -79,7 +79,6 @@ class Renderer:
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
         self.lips = Lips(self.picture, plan, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
-        self.bands = self._bands()
 
     @cached_property
     def eyes(self) -> list[eyes.Eye]:
@@ -119,10 +118,10 @@ class Renderer:
         with torch.inference_mode():
             for start in range(0, len(moves), BATCH):
                 at = moves[start : start + BATCH]
-                self._draw(torch.from_numpy(frames), at, track, weights, looks, speaks)
+                self._draw(frames, at, track, weights, looks, speaks)
         return frames
 
-    def _draw(self, frames: Tensor, at, track, weights, looks, speaks) -> None:
+    def _draw(self, frames: np.ndarray, at, track, weights, looks, speaks) -> None:
         """Write the poses' pixels into frames `at` of those (t, h, w, 3) that hold the picture.
 
         looks, speaks: whether eyes and lips of each frame are drawn, (t,).
@@ -134,37 +133,69 @@ class Renderer:
         said = np.flatnonzero(speaks[at]) if self.lips.usable else []
         lips = self.lips.drawn(weight[said], track[at][said, TONGUE]) if len(said) else []
         mouths = dict(zip(said, lips, strict=True))
+        boxes = [[eye.box for eye in seen] for _ in at]
+        for i, (box, _) in mouths.items():
+            boxes[i].append(box)
+        bands = self._bands(sources, boxes)
         for i, index in enumerate(at):
             for eye, pixels in zip(seen, drawn, strict=True):
                 self._set(eye, pixels[i])
-            self._write(frames[index], self.warp.full(sources[i : i + 1]), mouths.get(i))
+            self._write(frames[index], self.warp.full(sources[i : i + 1]), bands[i], mouths.get(i))
         for eye in seen:
             self._set(eye, eye.still)
 
-    def _write(self, frame: Tensor, source: Tensor, spoken: tuple[Box, Tensor] | None) -> None:
+    def _write(
+        self,
+        frame: np.ndarray,
+        source: Tensor,
+        bands: list[tuple[slice, slice]],
+        spoken: tuple[Box, Tensor] | None,
+    ) -> None:
         """Write the head and its mouth into a frame (h, w, 3)."""
         left, top = self.box.left, self.box.top
-        for rows, columns in self.bands:
+        for rows, columns in bands:
             part = sample(self.crop, source[..., rows, columns])[0]
             if spoken is not None:
                 self.lips.place(part, (left + columns.start, top + rows.start), spoken)
-            whole = part.to(torch.uint8).cpu()
             target = frame[top + rows.start : top + rows.stop]
             target = target[:, left + columns.start : left + columns.stop]
+            whole = part.cpu().numpy().astype(np.uint8)  # NumPy casts this faster than torch
             for channel in range(3):
                 target[..., channel] = whole[channel]
 
-    def _bands(self) -> list[tuple[slice, slice]]:
-        """The rows and columns of the box where pixels move, in bands, since heads are round."""
-        box = self.box
-        moving = self.moving[box.top : box.bottom, box.left : box.right]
-        edges = np.linspace(0, box.height, BANDS + 1).astype(int)
-        bands = []
-        for top, bottom in pairwise(edges):
-            columns = np.flatnonzero(moving[top:bottom].any(axis=0))
-            if len(columns):
-                bands.append((slice(top, bottom), slice(columns[0], columns[-1] + 1)))
-        return bands
+    def _bands(self, sources: Tensor, boxes: list[list[Box]]) -> list[list[tuple[slice, slice]]]:
+        """The rows and columns of the box that are drawn, in bands since heads are round.
+
+        What moves less than `NEAR` stays the picture's, but for each frame's boxes of the picture.
+        """
+        moved = ((sources - self.warp.coarse) / self.warp.half).abs().amax(1) > NEAR
+        active = moved.cpu().numpy()
+        height, width = self.crop.shape[2:]
+        steps = [(active.shape[1] - 1) / (height - 1), (active.shape[2] - 1) / (width - 1)]
+        for one, held in zip(active, boxes, strict=True):
+            for box in held:
+                part = box.moved(-self.box.left, -self.box.top)
+                rows = slice(max(int(part.top * steps[0]), 0), int(part.bottom * steps[0]) + 2)
+                columns = slice(max(int(part.left * steps[1]), 0), int(part.right * steps[1]) + 2)
+                one[rows, columns] = True
+        wide = active.copy()  # a cell is drawn when any of its corners moves
+        wide[:, 1:] |= active[:, :-1]
+        wide[:, :-1] |= active[:, 1:]
+        edges = np.linspace(0, active.shape[1] - 1, BANDS + 1).astype(int)
+        bands = np.logical_or.reduceat(wide, edges[:-1], axis=1)
+        first = bands.argmax(2) - 1
+        last = bands.shape[2] - bands[..., ::-1].argmax(2)
+        lines = (edges / steps[0]).astype(int)
+        lines[-1] = height
+        starts = np.maximum((first / steps[1]).astype(int), 0)
+        stops = np.minimum((last / steps[1]).astype(int) + 1, width)
+        return [
+            [
+                (slice(lines[k], lines[k + 1]), slice(starts[i, k], stops[i, k]))
+                for k in np.flatnonzero(bands[i].any(1))
+            ]
+            for i in range(len(active))
+        ]
 
     def _set(self, eye: eyes.Eye, drawn: Tensor) -> None:
         """Put an eye's pixels (3, h, w) into the picture that the head is drawn from."""
