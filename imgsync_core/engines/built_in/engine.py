@@ -19,7 +19,7 @@ from .following import Dub, quietest
 from .performance import perform
 from .pose import COLUMNS, Strength
 from .reading import Written, read_curves
-from .render import Renderer
+from .render import BATCH, Renderer
 from .spec import SPEC
 
 
@@ -130,6 +130,7 @@ class _Speaking(_Animated):
     """One picture that speaks."""
 
     _renderer: Renderer | None = None
+    _end = 0  # of what was read last: who reads on is likely to go on
     _trust = 1.0  # how far the mouth may open: less where it is not sure where the lips meet
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -141,8 +142,11 @@ class _Speaking(_Animated):
                 return np.broadcast_to(picture, (len(poses), *picture.shape[1:]))
             self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
             self._trust = trusted(face)
-        poses = poses * np.where(np.arange(poses.shape[1]) == OPEN, self._trust, 1.0)
-        return self._with_alpha(self._renderer.render(poses), picture)
+        soon = self.poses(stop, stop + BATCH) if start == self._end else None
+        self._end = stop
+        trust = np.where(np.arange(poses.shape[1]) == OPEN, self._trust, 1.0)
+        soon = None if soon is None else soon * trust
+        return self._with_alpha(self._renderer.render(poses * trust, soon), picture)
 
 
 class _Following(_Animated):

@@ -110,10 +110,9 @@ class Eye:
 
     def drawn(self, looks: np.ndarray) -> Tensor:
         """The box's pixels (t, 3, h, w) of looks (t, 4): blink, degrees that the eye is turned to
-        the right and down, squint. Eyes rest on things, so what comes again is drawn once.
+        the right and down, squint.
         """
-        looks, which = np.unique(looks.astype(np.float64), axis=0, return_inverse=True)
-        blink, right, down, squint = looks.T
+        blink, right, down, squint = looks.astype(np.float64).T
         # the lid goes down with the eye
         follow = FOLLOW * np.sin(np.radians(np.maximum(down, 0.0)))
         upper = 1.0 - (1.0 - blink) * (1.0 - 0.10 * squint) * (1.0 - follow)
@@ -127,7 +126,7 @@ class Eye:
         if upper.any():
             self._lower(pixels, upper)
             self._lash(pixels, upper)
-        return pixels[torch.from_numpy(which)]
+        return pixels
 
     def _each(self, values: np.ndarray) -> Tensor:
         """One number for each frame, (t, 1, 1, 1)."""

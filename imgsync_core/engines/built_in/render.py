@@ -7,7 +7,9 @@ two maps: the picture is cut along the lip line, and the mouth's inside shows be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -32,6 +34,15 @@ BATCH = 8  # frames whose eyes and lips are drawn at once
 LOOKS = [COLUMNS.index(name) for name in ("blink", "gaze_x", "gaze_y", "squint")]
 TONGUE = COLUMNS.index("tongue")
 SPEAKS = [COLUMNS.index(name) for name in ("open", "spread", "round", "close", "tuck", "tongue")]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a frame is made of."""
+
+    source: Tensor  # where its pixels come from, on the coarse grid, (1, 2, h, w) in -1..1
+    eyes: list[Tensor]  # their pixels (3, h, w) in the unmoved head; none where they are as before
+    mouth: tuple[Box, Tensor] | None  # where it is in the frame, and its pixels (3, h, w)
 
 
 class Renderer:
@@ -79,6 +90,7 @@ class Renderer:
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
         self.lips = Lips(self.picture, plan, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
+        self._parts: dict[bytes, _Parts | None] = {}  # of poses to come
 
     @cached_property
     def eyes(self) -> list[eyes.Eye]:
@@ -103,99 +115,108 @@ class Renderer:
         """bool (h, w): outside it every frame has the picture's own pixels, bit for bit."""
         return np.zeros(self.picture.shape[:2], bool) if self.box.empty else self.moving
 
-    def render(self, poses: np.ndarray) -> np.ndarray:
-        """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`."""
+    def render(self, poses: np.ndarray, soon: np.ndarray | None = None) -> np.ndarray:
+        """Frames uint8 (t, h, w, 3) of poses (t, 16), whose columns are `COLUMNS`.
+
+        soon: poses of frames to come. Their small parts are drawn along, up to `BATCH` at once,
+        which takes less time than one by one, and are kept until the next call.
+        """
         track = bounded(poses, self.strength)
         frames = np.empty((len(track), *self.picture.shape), np.uint8)
         frames[:] = self.picture
-        lips = mouth.coefficients(self.layout.mouth, track, self.rests)
-        weights = np.concatenate([lips, head.coefficients(track)], axis=1).astype(np.float32)
         if self.box.empty:
             return frames
-        looks = track[:, LOOKS].any(1)
-        speaks = track[:, SPEAKS].any(1) | self.rests
-        moves = np.flatnonzero(speaks | weights.any(1) | looks)
+        later = track[:0] if soon is None else bounded(soon, self.strength)
+        both = np.concatenate([track, later])
+        keys = [row.tobytes() for row in both]
         with torch.inference_mode():
-            for start in range(0, len(moves), BATCH):
-                at = moves[start : start + BATCH]
-                self._draw(frames, at, track, weights, looks, speaks)
+            for i, frame in enumerate(frames):
+                if keys[i] not in self._parts:
+                    now = {
+                        k: row
+                        for k, row in zip(keys[i:], both[i:], strict=True)
+                        if k not in self._parts
+                    }
+                    now = dict(islice(now.items(), BATCH))
+                    self._parts |= zip(now, self._drawn(np.stack([*now.values()])), strict=True)
+                parts = self._parts[keys[i]]
+                if parts is not None:
+                    self._write(frame, parts)
+        self._parts = {key: self._parts[key] for key in keys[len(track) :] if key in self._parts}
         return frames
 
-    def _draw(self, frames: np.ndarray, at, track, weights, looks, speaks) -> None:
-        """Write the poses' pixels into frames `at` of those (t, h, w, 3) that hold the picture.
+    def _drawn(self, track: np.ndarray) -> list[_Parts | None]:
+        """What changes slowly over the picture, and small parts of it, of each pose (t, 16).
 
-        looks, speaks: whether eyes and lips of each frame are drawn, (t,).
+        None where the frame is the picture.
         """
-        weight = torch.from_numpy(weights[at]).to(self.device)
+        lips = mouth.coefficients(self.layout.mouth, track, self.rests)
+        weights = np.concatenate([lips, head.coefficients(track)], axis=1).astype(np.float32)
+        looks = track[:, LOOKS].any(1)
+        speaks = (track[:, SPEAKS].any(1) | self.rests) & self.lips.usable
+        weight = torch.from_numpy(weights).to(self.device)
         sources = self.warp.invert(self.warp.forward(weight), STEPS)
-        seen = self.eyes if looks[at].any() else []
-        drawn = [eye.drawn(track[at][:, LOOKS]) for eye in seen]
-        said = np.flatnonzero(speaks[at]) if self.lips.usable else []
-        lips = self.lips.drawn(weight[said], track[at][said, TONGUE]) if len(said) else []
-        mouths = dict(zip(said, lips, strict=True))
-        boxes = [[eye.box for eye in seen] for _ in at]
-        for i, (box, _) in mouths.items():
-            boxes[i].append(box)
-        bands = self._bands(sources, boxes)
-        for i, index in enumerate(at):
-            for eye, pixels in zip(seen, drawn, strict=True):
-                self._set(eye, pixels[i])
-            self._write(frames[index], self.warp.full(sources[i : i + 1]), bands[i], mouths.get(i))
-        for eye in seen:
-            self._set(eye, eye.still)
+        seen = self.eyes if looks.any() else []
+        pixels = [eye.drawn(track[:, LOOKS]) for eye in seen]
+        said = np.flatnonzero(speaks)
+        spoken = self.lips.drawn(weight[said], track[said, TONGUE]) if len(said) else []
+        mouths = dict(zip(said.tolist(), spoken, strict=True))
+        moves = weights.any(1) | looks | speaks
+        parts = [
+            _Parts(source, [one[i] for one in pixels] if looks[i] else [], mouths.get(i))
+            for i, source in enumerate(sources.split(1))
+        ]
+        return [part if moved else None for part, moved in zip(parts, moves, strict=True)]
 
-    def _write(
-        self,
-        frame: np.ndarray,
-        source: Tensor,
-        bands: list[tuple[slice, slice]],
-        spoken: tuple[Box, Tensor] | None,
-    ) -> None:
-        """Write the head and its mouth into a frame (h, w, 3)."""
+    def _write(self, frame: np.ndarray, parts: _Parts) -> None:
+        """Write a pose's pixels into a frame (h, w, 3) that holds the picture."""
+        for eye, pixels in zip(self.eyes if parts.eyes else [], parts.eyes, strict=True):
+            self._set(eye, pixels)
+        source = self.warp.full(parts.source)
         left, top = self.box.left, self.box.top
-        for rows, columns in bands:
+        for rows, columns in self._bands(parts):
             part = sample(self.crop, source[..., rows, columns])[0]
-            if spoken is not None:
-                self.lips.place(part, (left + columns.start, top + rows.start), spoken)
+            if parts.mouth is not None:
+                self.lips.place(part, (left + columns.start, top + rows.start), parts.mouth)
             target = frame[top + rows.start : top + rows.stop]
             target = target[:, left + columns.start : left + columns.stop]
             whole = part.cpu().numpy().astype(np.uint8)  # NumPy casts this faster than torch
             for channel in range(3):
                 target[..., channel] = whole[channel]
+        for eye in self.eyes if parts.eyes else []:
+            self._set(eye, eye.still)
 
-    def _bands(self, sources: Tensor, boxes: list[list[Box]]) -> list[list[tuple[slice, slice]]]:
+    def _bands(self, parts: _Parts) -> list[tuple[slice, slice]]:
         """The rows and columns of the box that are drawn, in bands since heads are round.
 
-        What moves less than `NEAR` stays the picture's, but for each frame's boxes of the picture.
+        What moves less than `NEAR` stays the picture's, apart from eyes and mouth.
         """
-        moved = ((sources - self.warp.coarse) / self.warp.half).abs().amax(1) > NEAR
-        active = moved.cpu().numpy()
+        moved = (parts.source - self.warp.coarse).abs_() > NEAR * self.warp.half
+        active = moved.any(1)[0].cpu().numpy()
         height, width = self.crop.shape[2:]
-        steps = [(active.shape[1] - 1) / (height - 1), (active.shape[2] - 1) / (width - 1)]
-        for one, held in zip(active, boxes, strict=True):
-            for box in held:
-                part = box.moved(-self.box.left, -self.box.top)
-                rows = slice(max(int(part.top * steps[0]), 0), int(part.bottom * steps[0]) + 2)
-                columns = slice(max(int(part.left * steps[1]), 0), int(part.right * steps[1]) + 2)
-                one[rows, columns] = True
+        down, right = (active.shape[0] - 1) / (height - 1), (active.shape[1] - 1) / (width - 1)
+        boxes = [eye.box for eye in self.eyes] if parts.eyes else []
+        boxes += [] if parts.mouth is None else [parts.mouth[0]]
+        for box in boxes:
+            held = box.moved(-self.box.left, -self.box.top)
+            rows = slice(max(int(held.top * down), 0), max(int(held.bottom * down) + 2, 0))
+            columns = slice(max(int(held.left * right), 0), max(int(held.right * right) + 2, 0))
+            active[rows, columns] = True
         wide = active.copy()  # a cell is drawn when any of its corners moves
-        wide[:, 1:] |= active[:, :-1]
-        wide[:, :-1] |= active[:, 1:]
-        edges = np.linspace(0, active.shape[1] - 1, BANDS + 1).astype(int)
-        bands = np.logical_or.reduceat(wide, edges[:-1], axis=1)
-        first = bands.argmax(2) - 1
-        last = bands.shape[2] - bands[..., ::-1].argmax(2)
-        lines = (edges / steps[0]).astype(int)
+        wide[1:] |= active[:-1]
+        wide[:-1] |= active[1:]
+        edges = np.linspace(0, len(active) - 1, BANDS + 1).astype(int)
+        held = np.logical_or.reduceat(wide, edges[:-1], axis=0)
+        lines = (edges / down).astype(int)
         lines[-1] = height
-        starts = np.maximum((first / steps[1]).astype(int), 0)
-        stops = np.minimum((last / steps[1]).astype(int) + 1, width)
-        return [
-            [
-                (slice(lines[k], lines[k + 1]), slice(starts[i, k], stops[i, k]))
-                for k in np.flatnonzero(bands[i].any(1))
-            ]
-            for i in range(len(active))
-        ]
+        bands = []
+        for start, stop, row in zip(lines[:-1], lines[1:], held, strict=True):
+            columns = np.flatnonzero(row)
+            if len(columns) and stop > start:
+                first = max(int((columns[0] - 1) / right), 0)
+                last = min(int((columns[-1] + 1) / right) + 1, width)
+                bands.append((slice(start, stop), slice(first, last)))
+        return bands
 
     def _set(self, eye: eyes.Eye, drawn: Tensor) -> None:
         """Put an eye's pixels (3, h, w) into the picture that the head is drawn from."""

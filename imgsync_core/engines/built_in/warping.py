@@ -19,6 +19,9 @@ class Warp:
             [2.0 / (box.width - 1), 2.0 / (box.height - 1)], device=device
         ).view(1, 2, 1, 1)
         self.coarse = _unit_grid(self.rows, self.columns, device)
+        at = torch.linspace(0, self.rows - 1, box.height, dtype=torch.float64, device=device)
+        self.above = at.long().clip(max=self.rows - 2)  # the coarse row above each pixel's
+        self.share = (at - self.above)[:, None].float()
 
     def forward(self, weights: Tensor) -> Tensor:
         """The summed fields (t, 2, h, w) of weights (t, k).
@@ -42,9 +45,11 @@ class Warp:
         return places - moved
 
     def full(self, coarse: Tensor) -> Tensor:
-        """Coarse maps at every pixel of the box, (t, 2, H, W)."""
-        size = (self.box.height, self.box.width)
-        return functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
+        """Coarse maps (t, 2, h, w) at every pixel of the box, (t, 2, H, W)."""
+        rows = torch.lerp(coarse[:, :, self.above], coarse[:, :, self.above + 1], self.share)
+        lines = rows.flatten(0, 2)[None]
+        wide = functional.interpolate(lines, self.box.width, mode="linear", align_corners=True)
+        return wide.view(*rows.shape[:3], self.box.width)
 
 
 def sample(image: Tensor, source: Tensor) -> Tensor:
