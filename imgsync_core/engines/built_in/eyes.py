@@ -272,7 +272,7 @@ def _front(apart: np.ndarray, light: np.ndarray, v, top, bottom, t) -> np.ndarra
     """
     far = (v < top - 0.55) | (v > bottom + 0.5)
     near = (v > top - 0.45) & (v < bottom + 0.3) & (np.abs(t) < 1.3)
-    never = (v > top - 0.14) & (v < bottom + 0.08) & (np.abs(t) < 1.06)
+    never = (v > top - 0.26) & (v < bottom + 0.08) & (np.abs(t) < 1.1)
     apart = _spread(apart, 1)
     solid = ramp(apart, OBSTACLE - 0.15, OBSTACLE + 0.1)
     solid = np.where(near, solid * ramp(-light, 0.6, 0.9), solid)
