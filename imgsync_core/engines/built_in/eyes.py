@@ -22,9 +22,9 @@ from .membrane import membrane
 from .warping import sample
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
-SHUT = 0.78  # where the lids meet, from the upper (0) to the lower one (1)
+SHUT = 0.82  # where the lids meet, from the upper (0) to the lower one (1)
 REACH = 0.75  # the skin drawn down begins so far above the upper lid
-LASHES = (0.34, 0.16)  # how far lashes reach above the upper lid and below the lower one
+LASHES = (0.40, 0.16)  # how far lashes reach above the upper lid and below the lower one
 OBSTACLE = 0.55  # so unlike skin is what lies in front of the eye
 LOW = 0.5  # the lower lid's skin gives way so far below it
 BALL = 0.88  # radius of the eyeball, in half eye widths
@@ -54,13 +54,13 @@ class Eye:
         top, bottom = shape.arcs(u)
         t = shape.along(u)
         off = skin.off(crop, u, v)
-        front = _front(unlike(off), off[..., 0], v, top, bottom, t)
         soft = max(0.05, 1.0 / self.axes.unit)
         eye = _window(v, top, bottom, t, 0.02, 0.02, 1.0)
-        rims = _window(v, top, bottom, t, 0.10, 0.06, 1.02)
+        rims = _window(v, top, bottom, t, 0.16, 0.08, 1.06)
         thin = _thin(off[..., 0], eye > 0.5, self.axes.unit)
         thin = np.clip(thin - 1.5 * np.median(thin), 0.0, None)  # grain and wrinkles are no lashes
-        lashes = _window(v, top, bottom, t, *LASHES, 1.16) * ramp(thin, 0.04, 0.14)
+        lashes = _window(v, top, bottom, t, *LASHES, 1.22) * ramp(thin, 0.04, 0.14)
+        front = _front(unlike(off), off[..., 0], lashes > 0.3, v, top, bottom, t)
         matter = np.maximum(rims, lashes * (1.0 - front))
         # what lies in front must not be drawn along, so behind it skin is filled in as well
         hidden = np.maximum(matter, front)
@@ -73,7 +73,7 @@ class Eye:
         line = 1.0 - (1.0 - dark) * band * ramp(np.abs(t), 1.18, 1.0) * (1.0 - front)
         least = np.exp(-(((v - top) / 0.07) ** 2)) * ramp(np.abs(t), 1.02, 0.75)
         line = np.minimum(line, 1.0 - 0.65 * least)
-        free = (1.0 - front) * ramp(np.abs(t), 1.24, 1.04)
+        free = (1.0 - front) * ramp(np.abs(t), 1.30, 1.10)
         kept = _bounds((free > 0) & (v > top - REACH) & (v < bottom + LOW))
         hole = _bounds(_cut(eye, kept) > 0)
         if kept.empty or hole.empty:  # nothing of it lies in the picture
@@ -265,14 +265,15 @@ def _thin(light: np.ndarray, eye: np.ndarray, unit: float) -> np.ndarray:
     return _spread(np.where(closed > 8.0, 0.0, closed - light), round(0.03 * unit))
 
 
-def _front(apart: np.ndarray, light: np.ndarray, v, top, bottom, t) -> np.ndarray:
+def _front(apart: np.ndarray, light: np.ndarray, lashes: np.ndarray, v, top, bottom, t):
     """What lies in front of the eye, 0..1 (h, w): no skin, and it reaches far from the lids.
 
-    Close to the lids only what is as dark as frames and hair counts, not shade and paint.
+    Close to the lids only what is as dark as frames and hair counts, not shade and paint. Lashes
+    and folds of the lid, bool (h, w), do not, though they may touch what does.
     """
     far = (v < top - 0.55) | (v > bottom + 0.5)
     near = (v > top - 0.45) & (v < bottom + 0.3) & (np.abs(t) < 1.3)
-    never = (v > top - 0.26) & (v < bottom + 0.08) & (np.abs(t) < 1.1)
+    never = lashes | ((v > top - 0.26) & (v < bottom + 0.08) & (np.abs(t) < 1.1))
     apart = _spread(apart, 1)
     solid = ramp(apart, OBSTACLE - 0.15, OBSTACLE + 0.1)
     solid = np.where(near, solid * ramp(-light, 0.6, 0.9), solid)
