@@ -26,8 +26,8 @@ from .warping import Warp, sample
 
 __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
-CELLS = 100  # cells along the longer side of the coarse grid
-STEPS = 6  # of the fixed-point search
+CELLS = 72  # cells along the longer side of the coarse grid
+STEPS = 5  # of the fixed-point search
 BANDS = 8  # parts of the box, one below the other, each as wide as it must be
 NEAR = 1 / 24  # pixels: what moves less is not drawn anew
 BATCH = 8  # frames whose eyes and lips are drawn at once
