@@ -61,12 +61,12 @@ class Lips:
         moves = self._moves(fields[2])
         start = torch.tensor(moves, dtype=torch.float32, device=self.device)[:, :, None, None]
         places = self.upper.coarse + start * self.upper.half
-        maps = [
+        upper, lower, skull = (
             self.upper.invert(field, steps, places, start.expand_as(field))
             for field, steps in zip(fields, (STEPS, STEPS, 2), strict=True)
-        ]
+        )
         up = torch.from_numpy(tongue).float().to(self.device)[:, None, None, None]
-        mouths = self._compose(*maps, up)
+        mouths = self._compose(upper, lower, skull, up)
         return [(self.box.moved(*move), one) for move, one in zip(moves, mouths, strict=True)]
 
     def _moves(self, field: Tensor) -> list[tuple[int, int]]:

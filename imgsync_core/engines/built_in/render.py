@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -130,20 +130,21 @@ class Renderer:
         both = np.concatenate([track, later])
         keys = [row.tobytes() for row in both]
         with torch.inference_mode():
-            for i, frame in enumerate(frames):
+            for i in range(len(track)):
                 if keys[i] not in self._parts:
-                    now = {
-                        k: row
-                        for k, row in zip(keys[i:], both[i:], strict=True)
-                        if k not in self._parts
-                    }
-                    now = dict(islice(now.items(), BATCH))
-                    self._parts |= zip(now, self._drawn(np.stack([*now.values()])), strict=True)
+                    self._prepare_parts(keys[i:], both[i:])
                 parts = self._parts[keys[i]]
                 if parts is not None:
-                    self._write(frame, parts)
+                    self._write(frames[i], parts)
         self._parts = {key: self._parts[key] for key in keys[len(track) :] if key in self._parts}
         return frames
+
+    def _prepare_parts(self, keys: list[bytes], poses: np.ndarray) -> None:
+        """Draw the parts of the next poses that are not there yet."""
+        pairs = zip(keys, poses, strict=True)
+        wanted = {key: pose for key, pose in pairs if key not in self._parts}
+        wanted = dict(islice(wanted.items(), BATCH))
+        self._parts |= zip(wanted, self._drawn(np.stack([*wanted.values()])), strict=True)
 
     def _drawn(self, track: np.ndarray) -> list[_Parts | None]:
         """What changes slowly over the picture, and small parts of it, of each pose (t, 16).
@@ -152,8 +153,8 @@ class Renderer:
         """
         lips = mouth.coefficients(self.layout.mouth, track, self.rests)
         weights = np.concatenate([lips, head.coefficients(track)], axis=1).astype(np.float32)
-        looks = track[:, LOOKS].any(1)
-        speaks = (track[:, SPEAKS].any(1) | self.rests) & self.lips.usable
+        looks = np.asarray(track[:, LOOKS].any(1))
+        speaks = np.asarray(track[:, SPEAKS].any(1) | self.rests) & self.lips.usable
         weight = torch.from_numpy(weights).to(self.device)
         sources = self.warp.invert(self.warp.forward(weight), STEPS)
         seen = self.eyes if looks.any() else []
@@ -161,7 +162,7 @@ class Renderer:
         said = np.flatnonzero(speaks)
         spoken = self.lips.drawn(weight[said], track[said, TONGUE]) if len(said) else []
         mouths = dict(zip(said.tolist(), spoken, strict=True))
-        moves = weights.any(1) | looks | speaks
+        moves = np.asarray(weights.any(1)) | looks | speaks
         parts = [
             _Parts(source, [one[i] for one in pixels] if looks[i] else [], mouths.get(i))
             for i, source in enumerate(sources.split(1))
@@ -198,20 +199,19 @@ class Renderer:
         boxes = [eye.box for eye in self.eyes] if parts.eyes else []
         boxes += [] if parts.mouth is None else [parts.mouth[0]]
         for box in boxes:
-            held = box.moved(-self.box.left, -self.box.top)
-            rows = slice(max(int(held.top * down), 0), max(int(held.bottom * down) + 2, 0))
-            columns = slice(max(int(held.left * right), 0), max(int(held.right * right) + 2, 0))
+            own = box.moved(-self.box.left, -self.box.top)
+            rows = slice(max(int(own.top * down), 0), max(int(own.bottom * down) + 2, 0))
+            columns = slice(max(int(own.left * right), 0), max(int(own.right * right) + 2, 0))
             active[rows, columns] = True
         wide = active.copy()  # a cell is drawn when any of its corners moves
         wide[1:] |= active[:-1]
         wide[:-1] |= active[1:]
         edges = np.linspace(0, len(active) - 1, BANDS + 1).astype(int)
-        held = np.logical_or.reduceat(wide, edges[:-1], axis=0)
         lines = (edges / down).astype(int)
         lines[-1] = height
         bands = []
-        for start, stop, row in zip(lines[:-1], lines[1:], held, strict=True):
-            columns = np.flatnonzero(row)
+        for i, (start, stop) in enumerate(pairwise(lines)):
+            columns = np.flatnonzero(wide[edges[i] : edges[i + 1] + 1].any(0))
             if len(columns) and stop > start:
                 first = max(int((columns[0] - 1) / right), 0)
                 last = min(int((columns[-1] + 1) / right) + 1, width)
