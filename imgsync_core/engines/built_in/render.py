@@ -111,6 +111,11 @@ class Renderer:
         return moving
 
     @property
+    def smiles(self) -> bool:
+        """Whether the picture's mouth is open or its corners are up."""
+        return self.layout.mouth.smiling or self.layout.mouth.raised > 0.01
+
+    @property
     def region(self) -> np.ndarray:
         """bool (h, w): outside it every frame has the picture's own pixels, bit for bit."""
         return np.zeros(self.picture.shape[:2], bool) if self.box.empty else self.moving
