@@ -79,6 +79,11 @@ class Performance:
         self._written, self._offset = written, offset
         self._poses: np.ndarray | None = None
 
+    @property
+    def written(self) -> bool:
+        """Whether the mouth does what a file says, to the letter."""
+        return self._written is not None
+
     def poses(self, check: Callable[[], None]) -> np.ndarray:
         """float32 (n_frames, 16)."""
         if self._poses is None:
@@ -144,7 +149,7 @@ class _Speaking(_Animated):
             self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
             trust = trusted(face)  # less where it is not sure where the lips meet
             shown = shown * np.where(np.arange(shown.shape[1]) == OPEN, trust, 1.0)
-            if self._renderer.smiles:
+            if self._renderer.smiles and not self._poses.written:
                 shown = settled(shown, float(self.fps))
             self._shown = shown
         assert self._renderer is not None
