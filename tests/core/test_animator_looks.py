@@ -6,10 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.base import Scene
+from imgsync_core.engines.built_in.axes import bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
@@ -145,6 +147,16 @@ def test_drawings_are_told_from_photographs(picture):
     grain = picture + np.random.default_rng(0).normal(0, 8, picture.shape)
     photo = np.clip(grain, 0, 255).astype(np.uint8)
     assert not Layout(photo, demo_face(SIDE)).tone.drawn
+
+
+@pytest.mark.parametrize("size", [(1, 7), (40, 1), (31, 23)])
+def test_pixels_between_pixels(size):
+    rng = np.random.default_rng(0)
+    image, x, y = rng.random((*size, 3)), rng.uniform(-2, 25, (9, 50)), rng.uniform(-2, 44, (9, 50))
+    ours = bilinear(image, x, y)
+    for channel in range(3):
+        theirs = ndimage.map_coordinates(image[..., channel], [y, x], order=1, mode="nearest")
+        assert np.allclose(ours[..., channel], theirs)
 
 
 def test_a_membrane_is_harmonic():

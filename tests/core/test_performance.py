@@ -12,7 +12,7 @@ import pytest
 from scipy import ndimage, signal
 
 from imgsync_core.audio.mouth_curves import TABLE
-from imgsync_core.engines.built_in.performance import perform
+from imgsync_core.engines.built_in.performance import perform, settled
 from imgsync_core.engines.built_in.pose import COLUMNS, LIMITS
 
 SEEDS = range(6)
@@ -221,3 +221,16 @@ def test_an_hour_needs_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert poses[-25 * 60 :, COLUMNS.index("yaw")].std() > 0.8
+
+
+@pytest.mark.parametrize("fps", [25, 60])
+def test_a_smile_does_not_come_back_between_two_words(fps: int) -> None:
+    poses = np.zeros((10 * fps, len(COLUMNS)), np.float32)
+    for start, stop in ((3.0, 4.0), (4.6, 5.2)):
+        poses[round(start * fps) : round(stop * fps), COLUMNS.index("open")] = 0.5
+    made = settled(poses, fps)
+    close = made[:, COLUMNS.index("close")]
+    assert close[round(4.1 * fps) : round(4.5 * fps)].min() > 0.25
+    assert not close[: 2 * fps].any() and not close[7 * fps :].any()
+    assert not close[round(3.1 * fps) : round(3.9 * fps)].any()
+    assert (made[:, 0] == poses[:, 0]).all() and np.abs(np.diff(close)).max() < 0.31

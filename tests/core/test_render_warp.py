@@ -99,6 +99,17 @@ def test_frames_do_not_depend_on_their_neighbours(renderer):
     assert (together[::-1] == renderer.render(poses[::-1])).all()
 
 
+@pytest.mark.parametrize("told", [1, 5, 20])
+def test_poses_that_are_told_before_they_come_look_the_same(renderer, picture, told):
+    sway = np.sin(np.arange(24)[:, None] * np.linspace(0.1, 0.9, len(COLUMNS)))
+    poses = sway * LIMITS[:, 1] * 0.6
+    poses[7] = poses[8] = 0
+    other = Renderer(picture, demo_face(SIDE))
+    for i in range(len(poses)):
+        alone = other.render(poses[i : i + 1])
+        assert (renderer.render(poses[i : i + 1], poses[i + 1 : i + 1 + told]) == alone).all()
+
+
 def test_two_renderers_agree_and_the_picture_is_left_alone(renderer, picture):
     before = picture.copy()
     again = Renderer(picture, demo_face(SIDE)).render(track(EVERYTHING))

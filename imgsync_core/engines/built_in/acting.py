@@ -16,13 +16,13 @@ from .prosody import Prosody, add_bump, eased, moved, smooth, times
 
 AXES = ("yaw", "pitch", "roll", "shift_x", "shift_y")
 _OCTAVES = (4.8, 2.4, 1.2, 0.6, 0.3)  # seconds between the knots of the drift
-_DRIFT = np.array([2.1, 1.4, 1.5])  # degrees: standard deviation of yaw, pitch, roll
-_POSTURE = np.array([1.7, 1.3, 0.9])  # degrees: likewise, of postures
+_DRIFT = np.array([2.6, 1.9, 1.8])  # degrees: standard deviation of yaw, pitch, roll
+_POSTURE = np.array([1.9, 1.5, 1.0])  # degrees: likewise, of postures
 _LEAN = 0.34  # degrees of roll for one of yaw: to the viewer's right is clockwise
 _KEPT = 0.35  # share of the last posture in the next
 _MOVE = (0.45, 0.85)  # seconds that a change of posture takes
 _IDLE = (3.5, 7.0)  # seconds after which a head that nothing moves changes its posture
-_NOD = 4.2  # degrees for the strongest accent
+_NOD = 5.4  # degrees for the strongest accent
 _NODS = 0.7  # share of accents that the head takes part in
 _STILL = 0.45  # share of the drift that stays while nobody speaks
 _SHIFT = 0.0042, 0.0036  # of the distance between the eyes, for a degree of yaw and of pitch

@@ -16,10 +16,10 @@ from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
 from ..base import Engine, Host, Scene, Values
 from .following import Dub, quietest
-from .performance import perform
+from .performance import perform, settled
 from .pose import COLUMNS, Strength
 from .reading import Written, read_curves
-from .render import Renderer
+from .render import BATCH, Renderer
 from .spec import SPEC
 
 
@@ -70,6 +70,11 @@ class Performance:
         self._speech, self._timeline, self._seed = speech, timeline, seed
         self._written, self._offset = written, offset
         self._poses: np.ndarray | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether the mouth does what a file says, to the letter."""
+        return self._written is not None
 
     def poses(self, check: Callable[[], None]) -> np.ndarray:
         """float32 (n_frames, 16)."""
@@ -122,19 +127,27 @@ class _Speaking(_Animated):
     """One picture that speaks."""
 
     _renderer: Renderer | None = None
-    _trust = 1.0  # how far the mouth may open: less where it is not sure where the lips meet
+    _end = 0  # of what was read last: who reads on is likely to go on
+    _shown: np.ndarray | None = None  # all poses as they are drawn
 
     def read(self, start: int, stop: int) -> np.ndarray:
         picture = self.source.read(0, 1)
-        poses = self.poses(start, stop)
-        if self._renderer is None:
+        shown = self._shown
+        if shown is None:
+            shown = self.poses(0, self.n_frames)
             face = self._faces.at(0)
             if face is None:
-                return np.broadcast_to(picture, (len(poses), *picture.shape[1:]))
+                return np.broadcast_to(picture, (len(shown[start:stop]), *picture.shape[1:]))
             self._renderer = Renderer(picture[0, ..., :3], face, strength=self._strength)
-            self._trust = trusted(face)
-        poses = poses * np.where(np.arange(poses.shape[1]) == OPEN, self._trust, 1.0)
-        return self._with_alpha(self._renderer.render(poses), picture)
+            trust = trusted(face)  # less where it is not sure where the lips meet
+            shown = shown * np.where(np.arange(shown.shape[1]) == OPEN, trust, 1.0)
+            if self._renderer.smiles and not self._poses.written:
+                shown = settled(shown, float(self.fps))
+            self._shown = shown
+        assert self._renderer is not None
+        soon = shown[stop : stop + BATCH] if start == self._end else None
+        self._end = stop
+        return self._with_alpha(self._renderer.render(shown[start:stop], soon), picture)
 
 
 class _Following(_Animated):

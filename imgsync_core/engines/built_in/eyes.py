@@ -19,12 +19,14 @@ from ...face.geometry import EYE_HALF as HALF
 from .aperture import PX, Patch, Skin, fit, openness, unlike
 from .axes import Axes, Box, around, luminance, ramp
 from .membrane import membrane
+from .warping import sample
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
-SHUT = 0.78  # where the lids meet, from the upper (0) to the lower one (1)
+SHUT = 0.82  # where the lids meet, from the upper (0) to the lower one (1)
 REACH = 0.75  # the skin drawn down begins so far above the upper lid
-LASHES = (0.34, 0.16)  # how far lashes reach above the upper lid and below the lower one
+LASHES = (0.40, 0.16)  # how far lashes reach above the upper lid and below the lower one
 OBSTACLE = 0.55  # so unlike skin is what lies in front of the eye
+LOW = 0.5  # the lower lid's skin gives way so far below it
 BALL = 0.88  # radius of the eyeball, in half eye widths
 FOLLOW = 1.0  # of the opening, times the sine of the angle down: how the lid follows the eye
 OPEN = -1.2  # log odds from which on an eye counts as open
@@ -36,7 +38,6 @@ class Eye:
     def __init__(self, picture: np.ndarray, axes: Axes, box: Box):
         """`picture` is uint8 (h, w, 3); the unit of `axes` is half an average eye."""
         self.axes, self.box = axes, box
-        self._last: tuple[tuple[float, ...], Tensor] | None = None
         patch = Patch.of(picture, axes)
         skin = Skin.around(patch.pixels, patch.u, patch.v)
         self.aperture = fit(patch, skin).wider(0.05)
@@ -53,13 +54,13 @@ class Eye:
         top, bottom = shape.arcs(u)
         t = shape.along(u)
         off = skin.off(crop, u, v)
-        front = _front(unlike(off), off[..., 0], v, top, bottom, t)
         soft = max(0.05, 1.0 / self.axes.unit)
         eye = _window(v, top, bottom, t, 0.02, 0.02, 1.0)
-        rims = _window(v, top, bottom, t, 0.10, 0.06, 1.02)
+        rims = _window(v, top, bottom, t, 0.16, 0.08, 1.06)
         thin = _thin(off[..., 0], eye > 0.5, self.axes.unit)
         thin = np.clip(thin - 1.5 * np.median(thin), 0.0, None)  # grain and wrinkles are no lashes
-        lashes = _window(v, top, bottom, t, *LASHES, 1.16) * ramp(thin, 0.04, 0.14)
+        lashes = _window(v, top, bottom, t, *LASHES, 1.22) * ramp(thin, 0.04, 0.14)
+        front = _front(unlike(off), off[..., 0], lashes > 0.3, v, top, bottom, t)
         matter = np.maximum(rims, lashes * (1.0 - front))
         # what lies in front must not be drawn along, so behind it skin is filled in as well
         hidden = np.maximum(matter, front)
@@ -72,15 +73,28 @@ class Eye:
         line = 1.0 - (1.0 - dark) * band * ramp(np.abs(t), 1.18, 1.0) * (1.0 - front)
         least = np.exp(-(((v - top) / 0.07) ** 2)) * ramp(np.abs(t), 1.02, 0.75)
         line = np.minimum(line, 1.0 - 0.65 * least)
-        layers = np.concatenate([plate, low, crop], 2).transpose(2, 0, 1) + 0.5
-        self.layers, self.line = _put(layers)[None], _put(line)[None, None]
-        self.u, self.v, self.t, self.top, self.bottom = map(_put, (u, v, t, top, bottom))
-        self.free = _put((1.0 - front) * ramp(np.abs(t), 1.24, 1.04))
-        self.inside = _put(eye)
+        free = (1.0 - front) * ramp(np.abs(t), 1.30, 1.10)
+        kept = _bounds((free > 0) & (v > top - REACH) & (v < bottom + LOW))
+        hole = _bounds(_cut(eye, kept) > 0)
+        if kept.empty or hole.empty:  # nothing of it lies in the picture
+            self.blinks = False
+            return
+        self.box = kept.moved(self.box.left, self.box.top)
+        layers = np.concatenate([plate, low, crop], 2) + 0.5
+        self.layers = _put(_cut(layers, kept).transpose(2, 0, 1))[None]
+        self.line = _put(_cut(line, kept))[None, None]
+        v, top, bottom, t, free, eye = (_cut(a, kept) for a in (v, top, bottom, t, free, eye))
         within = ramp(np.minimum(v - top, bottom - v), 0.0, 2 * soft) * eye
-        self.within = _put(within)
+        give = (1.0 - (np.clip(np.abs(t), 0.3, 1.0) - 0.3) / 0.7) ** 1.2
+        shut = top + SHUT * (bottom - top)
+        self.v, self.top, self.bottom, self.shut = map(_put, (v, top, bottom, shut))
+        self.free, self.inside, self.within, self.give = map(_put, (free, eye, within, give))
         self.soft = soft
         self.turn = (math.cos(self.axes.roll), math.sin(self.axes.roll))
+        self.hole = (slice(hole.top, hole.bottom), slice(hole.left, hole.right))
+        self.reach = (v.min(1), v.max(1))
+        self.ends = {"top": (top.min(), top.max()), "shut": (shut.min(), shut.max())}
+        self.ends["bottom"] = (bottom.min(), bottom.max())
 
     def to(self, device: torch.device) -> Eye:
         """This eye with its tensors on a device."""
@@ -94,74 +108,136 @@ class Eye:
         """The box's pixels (3, h, w) of the picture, half a level up as all layers are."""
         return self.layers[0, 6:]
 
-    def drawn(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
-        """As `draw`; eyes rest on things, so what was drawn last is kept."""
-        asked = (blink, squint, *gaze)
-        if self._last is None or self._last[0] != asked:
-            self._last = asked, self.draw(blink, squint, gaze)
-        return self._last[1]
-
-    def draw(self, blink: float, squint: float, gaze: tuple[float, float]) -> Tensor:
-        """The box's pixels (3, h, w) with the lids so far closed and the eye turned by degrees."""
-        top, bottom, v = self.top, self.bottom, self.v
-        shut = top + SHUT * (bottom - top)
-        follow = FOLLOW * math.sin(
-            math.radians(max(gaze[1], 0.0))
-        )  # the lid goes down with the eye
+    def drawn(self, looks: np.ndarray) -> Tensor:
+        """The box's pixels (t, 3, h, w) of looks (t, 4): blink, degrees that the eye is turned to
+        the right and down, squint.
+        """
+        blink, right, down, squint = looks.astype(np.float64).T
+        # the lid goes down with the eye
+        follow = FOLLOW * np.sin(np.radians(np.maximum(down, 0.0)))
         upper = 1.0 - (1.0 - blink) * (1.0 - 0.10 * squint) * (1.0 - follow)
         lower = _ease((blink - 0.2) / 0.8)
-        edge = torch.lerp(top, shut, upper)
-        rim = torch.lerp(bottom, shut, max(lower, 0.0))
-        rim = torch.minimum(rim, bottom - 0.38 * squint * (bottom - top))
+        pixels = self.still.repeat(len(looks), 1, 1, 1)
+        self._turn(pixels, right, down)
+        if upper.any():
+            self._shade(pixels, upper)
+        if lower.any() or squint.any():
+            self._raise(pixels, lower, squint)
+        if upper.any():
+            self._lower(pixels, upper)
+            self._lash(pixels, upper)
+        return pixels
+
+    def _each(self, values: np.ndarray) -> Tensor:
+        """One number for each frame, (t, 1, 1, 1)."""
+        return torch.from_numpy(values).float().to(self.v.device)[:, None, None, None]
+
+    def _edge(self, upper: np.ndarray, rows: slice, columns: slice = slice(None)) -> Tensor:
+        """v of the upper lid's edge, (t, 1, h, w)."""
+        top, shut = self.top[rows, columns], self.shut[rows, columns]
+        return top + self._each(upper) * (shut - top)
+
+    def _turn(self, pixels: Tensor, right: np.ndarray, down: np.ndarray) -> None:
+        """Turn the eye behind its lids: the iris moves, the white is stretched."""
+        if not (right.any() or down.any()):
+            return
+        across, along = (BALL * np.sin(np.radians(angle)) for angle in (right, down))
+        v, top, bottom = (a[self.hole] for a in (self.v, self.top, self.bottom))
+        slack = self._each(np.minimum(0.06, np.abs(along) + np.abs(across))) * (bottom - top)
+        source = torch.minimum(v - self._each(along), bottom - slack)
+        source = torch.maximum(source, top + slack)
+        most = 0.8 * self.aperture.half
+        away = (self._each(-across) * self.give[self.hole]).clip_(-most, most)
+        turned = self._take(self.layers[:, 6:], self.hole, source - v, away)
+        pixels[(..., *self.hole)].lerp_(turned, self.within[self.hole])
+
+    def _shade(self, pixels: Tensor, upper: np.ndarray) -> None:
+        """What the upper lid casts on the eye."""
+        below = (self.v[self.hole] - self._edge(upper, *self.hole)).clip_(min=0)
+        cast = below.mul_(-5.0).exp_().mul_(self.inside[self.hole])
+        pixels[(..., *self.hole)].mul_(1.0 - cast * self._each(0.22 * _ease(upper / 0.15)))
+
+    def _raise(self, pixels: Tensor, lower: np.ndarray, squint: np.ndarray) -> None:
+        """Draw the lower lid up."""
+        (low, _), (meet, _) = self.ends["bottom"], self.ends["shut"]
+        open_ = self.ends["bottom"][1] - self.ends["top"][0]
+        least = min(low + lower.max() * (meet - low), low - 0.38 * squint.max() * open_)
+        first = int(np.flatnonzero(self.reach[1] > least - self.soft)[0])
+        rows = (slice(first, None), slice(None))
+        v, top, bottom, shut = (a[rows] for a in (self.v, self.top, self.bottom, self.shut))
+        rim = bottom + self._each(lower) * (shut - bottom)
+        rim = torch.minimum(rim, bottom - self._each(0.38 * squint) * (bottom - top))
+        past = v - rim
+        further = (1 - past / LOW).clip_(0, 1).square_().mul_(bottom - rim)
+        seen = self._take(self.layers[:, 3:6], rows, further.mul_(past > 0))
+        begin = self._each(_ease(np.maximum(lower, squint) / 0.15)) * self.free[rows]
+        on = (past / self.soft).add_(0.5).clip_(0, 1)
+        pixels[(..., *rows)].lerp_(seen, on.mul_(begin))
+
+    def _lower(self, pixels: Tensor, upper: np.ndarray) -> None:
+        """Draw the upper lid down: its skin is spread from what lies above the open lid."""
+        (_, top), (_, shut) = self.ends["top"], self.ends["shut"]
+        most = top + upper.max() * (shut - top) + self.soft
+        rows = (slice(0, int(np.flatnonzero(self.reach[0] < most)[-1]) + 1), slice(None))
+        v, top = self.v[rows], self.top[rows]
+        edge = self._edge(upper, *rows)
         gone = edge - top
-        # the skin over the edge is spread from what lies between its reach and the open lid
-        part = ((v - top + REACH) / (REACH + gone)).clip(0, 1)
-        power = (1 + gone / REACH).clip(max=2.0)
-        above = top - REACH * (1 - part) ** power
-        below = v + (bottom - rim) * (1 - (v - rim) / 0.5).clip(0, 1) ** 2
-        over = v < edge
-        source = torch.where(
-            over, torch.where(v > top - REACH, above, v), torch.where(v > rim, below, v)
+        past = v - (top - REACH)
+        part = (past / (gone + REACH)).clip_(0, 1)
+        # falls from 1 to 0 as (1 - part) to a power, from 1 to 2 as the lid closes, nearly would
+        left = (1 - part).mul_(1 - part * (gone / REACH).clip_(max=1.0))
+        above = (top - v) - REACH * left
+        seen = self._take(self.layers[:, :3], rows, above.mul_((v < edge) & (past > 0)))
+        on = ((edge - v) / self.soft).add_(0.5).clip_(0, 1)
+        pixels[(..., *rows)].lerp_(
+            seen, on.mul_(self._each(_ease(upper / 0.15))).mul_(self.free[rows])
         )
-        seen = self._take(self.layers[:, :6], source - v)
-        start, begin = _ease(upper / 0.15), _ease(max(lower, squint) / 0.15)
-        cast = torch.exp(-((v - edge).clip(min=0) / 0.2)) * self.inside
-        result = self._ball(gaze) * (1.0 - 0.22 * start * cast)
-        low_on = ((v - rim) / self.soft + 0.5).clip(0, 1) * (begin * self.free)
-        lid_on = ((edge - v) / self.soft + 0.5).clip(0, 1) * (start * self.free)
-        result = torch.lerp(result, seen[3:], low_on)
-        result = torch.lerp(result, seen[:3], lid_on)
-        return result * torch.lerp(torch.ones_like(v), self._lash(edge, upper), start * self.free)
 
-    def _ball(self, gaze: tuple[float, float]) -> Tensor:
-        """The eye behind its lids (3, h, w), turned: the iris moves, the white is stretched."""
-        still = self.layers[0, 6:]
-        if gaze == (0.0, 0.0):
-            return still
-        across, down = (BALL * math.sin(math.radians(angle)) for angle in gaze)
-        reach = self.aperture.half
-        across = across * (1.0 - (self.t.abs().clip(0.3, 1.0) - 0.3) / 0.7) ** 1.2
-        v = self.v - down
-        slack = min(0.06, abs(down) + float(across.abs().max())) * (self.bottom - self.top)
-        v = torch.maximum(torch.minimum(v, self.bottom - slack), self.top + slack)
-        turned = self._take(self.layers[:, 6:], v - self.v, -across.clip(-0.8 * reach, 0.8 * reach))
-        return torch.lerp(still, turned, self.within)
-
-    def _lash(self, edge: Tensor, upper: float) -> Tensor:
-        """How the lashes darken what is below them, 0..1 (h, w)."""
+    def _lash(self, pixels: Tensor, upper: np.ndarray) -> None:
+        """Darken with the lashes, which travel with the lid's edge and turn over with it."""
+        (low, high), (start, stop) = self.ends["top"], self.ends["shut"]
+        high = high + upper.max() * (stop - high) + LASHES[0]
+        low = low + upper.min() * (start - low) - LASHES[0]
+        held = np.flatnonzero((self.reach[0] < high) & (self.reach[1] > low))
+        rows = (slice(int(held[0]), int(held[-1]) + 1), slice(None))
         turn = 1.0 - 1.6 * upper
-        turn = turn if abs(turn) > 0.3 else (0.3 if turn > 0 else -0.3)
-        source = self.top + (self.v - edge) / turn
-        return self._take(self.line, source - self.v)[0]
+        turn = np.where(np.abs(turn) > 0.3, turn, np.where(turn > 0, 0.3, -0.3))
+        v = self.v[rows]
+        source = (v - self._edge(upper, *rows)).div_(self._each(turn)).add_(self.top[rows])
+        dark = self._take(self.line, rows, source - v).sub_(1.0)
+        dark.mul_(self._each(_ease(upper / 0.15))).mul_(self.free[rows])
+        pixels[(..., *rows)].mul_(dark.add_(1.0))
 
-    def _take(self, image: Tensor, down: Tensor, right: Tensor | float = 0.0) -> Tensor:
-        """An image (1, c, h, w) of the box, read so many half eyes further on: (c, h, w)."""
-        h, w = down.shape
-        c, s = self.turn
-        x = torch.arange(w, device=down.device) + self.axes.unit * (c * right - s * down)
-        y = torch.arange(h, device=down.device)[:, None] + self.axes.unit * (s * right + c * down)
-        grid = torch.stack([x * (2.0 / (w - 1)) - 1.0, y * (2.0 / (h - 1)) - 1.0], -1)[None]
-        return functional.grid_sample(image, grid, padding_mode="border", align_corners=True)[0]
+    def _take(
+        self, image: Tensor, at: tuple[slice, slice], down: Tensor, right: Tensor | float = 0.0
+    ) -> Tensor:
+        """An image (1, c, h, w) of the box, read so many half eyes further on: (t, c, h, w).
+
+        at: the rows and columns that are wanted; down, right: (t, 1, h, w).
+        """
+        h, w = self.v.shape
+        rows, columns = (
+            torch.arange(n, device=down.device)[part] for n, part in zip((h, w), at, strict=True)
+        )
+        unit, (c, s) = self.axes.unit, self.turn
+        x = down * (-s * unit * 2.0 / (w - 1)) + (columns * (2.0 / (w - 1)) - 1.0)
+        y = down * (c * unit * 2.0 / (h - 1)) + (rows * (2.0 / (h - 1)) - 1.0)[:, None]
+        if isinstance(right, Tensor):
+            x += right * (c * unit * 2.0 / (w - 1))
+            y += right * (s * unit * 2.0 / (h - 1))
+        return sample(image, torch.cat([x, y], 1))
+
+
+def _bounds(mask: np.ndarray) -> Box:
+    """Around what a mask (h, w) holds."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return Box(0, 0, 0, 0)
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def _cut(values: np.ndarray, box: Box) -> np.ndarray:
+    return values[box.top : box.bottom, box.left : box.right]
 
 
 def _put(values: np.ndarray) -> Tensor:
@@ -189,14 +265,15 @@ def _thin(light: np.ndarray, eye: np.ndarray, unit: float) -> np.ndarray:
     return _spread(np.where(closed > 8.0, 0.0, closed - light), round(0.03 * unit))
 
 
-def _front(apart: np.ndarray, light: np.ndarray, v, top, bottom, t) -> np.ndarray:
+def _front(apart: np.ndarray, light: np.ndarray, lashes: np.ndarray, v, top, bottom, t):
     """What lies in front of the eye, 0..1 (h, w): no skin, and it reaches far from the lids.
 
-    Close to the lids only what is as dark as frames and hair counts, not shade and paint.
+    Close to the lids only what is as dark as frames and hair counts, not shade and paint. Lashes
+    and folds of the lid, bool (h, w), do not, though they may touch what does.
     """
     far = (v < top - 0.55) | (v > bottom + 0.5)
     near = (v > top - 0.45) & (v < bottom + 0.3) & (np.abs(t) < 1.3)
-    never = (v > top - 0.14) & (v < bottom + 0.08) & (np.abs(t) < 1.06)
+    never = lashes | ((v > top - 0.26) & (v < bottom + 0.08) & (np.abs(t) < 1.1))
     apart = _spread(apart, 1)
     solid = ramp(apart, OBSTACLE - 0.15, OBSTACLE + 0.1)
     solid = np.where(near, solid * ramp(-light, 0.6, 0.9), solid)
@@ -218,9 +295,9 @@ def _spread(values: np.ndarray, px: int) -> np.ndarray:
     return functional.avg_pool2d(wide, size, 1, size // 2, count_include_pad=False)[0, 0].numpy()
 
 
-def _ease(t: float) -> float:
+def _ease(t: np.ndarray) -> np.ndarray:
     """Smoothly 0 to 1 over 0..1."""
-    t = min(max(t, 0.0), 1.0)
+    t = np.clip(t, 0.0, 1.0)
     return t * t * (3 - 2 * t)
 
 

@@ -20,8 +20,10 @@ START = {"side": 1.05, "up": 1.15, "down": 1.0}  # where it begins to fade
 HEIGHT = 1.85
 NOD = 1.9
 FULL = 0.2  # how much fuller that one is towards its sides, lest brows and lids bow in anger
+MID = 0.39  # a usual face: its nose lies so far above its mouth; in a longer one a nod shows less
+LONG = 1.5  # so its surface is higher by this power
 NOSE = 0.45
-EVEN = 0.1  # higher at the eyes than at the mouth by this, lest a turn be read as a tilt
+EVEN = 0.31  # higher at the eyes than at the mouth by this, lest a turn be read as a tilt
 BACK = 0.35  # the outline's depth behind the axis: hair and ears go the other way
 OUTLINE = 1.18  # half width of the head with its ears, in half widths of the face oval
 BOW = 1.4  # where the surface that nods meets its axis, in half heights of the face oval
@@ -79,7 +81,8 @@ class Head:
         nose = NOSE * np.exp(-(((u - self.nose[0]) / 0.2) ** 2) - ((v - self.nose[1]) / 0.28) ** 2)
         yaws = HEIGHT * across * above * below * (1.0 - EVEN * dv) + nose - BACK * below
         upright = np.clip(1.0 - (dv / BOW) ** 2, 0.0, 1.0)
-        nods = NOD * upright * across * (1.0 + FULL * (1.0 - across)) + 1.2 * nose
+        long = np.clip(-self.nose[1] / MID, 0.8, 1.4) ** LONG
+        nods = long * (NOD * upright * across * (1.0 + FULL * (1.0 - across)) + 1.2 * nose)
         body = BODY * ramp(dv, 0.95, 1.75)
         return yaws + body, nods + body
 

@@ -56,46 +56,62 @@ class Inside:
         self.teeth = put(tone.tint((186, 172, 152)))
         self.line = put(line)
 
-    def draw(self, over: Tensor, under: Tensor, t: Tensor, teeth: Tensor, tongue: float) -> Tensor:
-        """Colours (3, h, w) of the gap.
+    def draw(
+        self, over: Tensor, under: Tensor, across: Tensor, teeth: Tensor, tongue: Tensor
+    ) -> Tensor:
+        """Colours (t, 3, h, w) of the gap.
 
-        over, under: how far a pixel lies below the upper lip and above the lower one, (h, w), in
-        inter-ocular distances.   t: -1 .. 1 across the mouth.   teeth: of the skull, (4, h, w).
-        tongue: 0 .. 1, its tip up.
+        over, under: how far a pixel lies below the upper lip and above the lower one, (t, 1, h, w),
+        in inter-ocular distances.   across: -1 .. 1 across the mouth.   teeth: of the skull,
+        (t, 4, h, w).   tongue: 0 .. 1, its tip up, (t, 1, 1, 1).
         """
         over, under = over.clip(min=0), under.clip(min=0)
         gap = over + under
-        flat = self.drawn
-        lit = _ramp(gap, 0.02, 0.16)
-        depth = torch.minimum(over / 0.05, under / 0.04).clip(0, 1)
+        square = across * across
+        depth = torch.minimum(over / 0.05, under / 0.04).clip_(0, 1)
         hollow = torch.lerp(self.line * 0.75, self.dark, _ramp(gap, 0.0, 0.08))
-        body = (1 - (t / 0.78) ** 2).clip(min=0).sqrt()
-        low = (0.42 * gap).clip(max=0.085) * body
-        tip = torch.exp(-((t / 0.42) ** 2)) * body
-        top = low + tongue * (gap - low - 0.008).clip(min=0) * tip
-        on = _ramp(top - under, -0.006, 0.010) * _ramp(gap, 0.05, 0.09 if tongue else 0.14)
-        groove = 1 - 0.16 * torch.exp(-((t / 0.10) ** 2)) * (1 - tongue)
-        shade = (0.42 + 0.45 * _ramp(under, 0.0, 0.06) + 0.2 * tongue) * groove * (0.5 + 0.5 * lit)
-        colour = self.tongue * (shade.clip(max=1.0) if not flat else 1.0)
-        hollow = torch.lerp(hollow, colour, on)
-        if not flat and float(gap.max()) > WIDE[0]:
-            lower = _ramp(LOWER * (1 - (t / 0.62) ** 2) - under, -0.005, 0.005)
-            lower = lower * _ramp(gap, *WIDE) * _ramp(t.abs(), 0.6, 0.4)
-            fine = 0.50 * (1 - 0.5 * (t / 0.6) ** 2) * _ramp(under, -0.012, 0.02)
-            hollow = torch.lerp(hollow, self.teeth * fine, lower * 0.85)
-        side = 0.42 + 0.44 * _ramp(gap, 0.05, 0.16)
-        seen = _ramp(gap, *SLIT) * ((side - t.abs()) / 0.24).clip(0, 1) * teeth[3]
-        shown = teeth[:3] / teeth[3].clip(min=1e-3)
-        if not flat:
-            lamp = 0.30 + 0.70 * _ramp(over, 0.0, 0.05)
-            shown = shown * torch.stack([lamp**0.75, lamp, lamp**1.15])  # lips tint what is near
-        hollow = torch.lerp(hollow, shown, seen)
-        if flat:
-            return torch.lerp(self.line.expand_as(hollow), hollow, _ramp(depth, 0.15, 0.35))
-        return hollow * (0.7 + 0.3 * _ramp(depth, 0.0, 0.8))
+        self._tongue(hollow, under, gap, square, tongue)
+        if not self.drawn and float(gap.max()) > WIDE[0]:
+            self._lower(hollow, under, gap, square)
+        side = _ramp(gap, 0.05, 0.16).mul_(0.44).add_(0.42)
+        seen = side.sub_(across.abs()).div_(0.24).clip_(0, 1)
+        seen.mul_(_ramp(gap, *SLIT)).mul_(teeth[:, 3:])
+        shown = teeth[:, :3] / teeth[:, 3:].clip(min=1e-3)
+        if self.drawn:
+            hollow.lerp_(shown, seen)
+            return torch.lerp(self.line, hollow, _ramp(depth, 0.15, 0.35))
+        lamp = _ramp(over, 0.0, 0.05).mul_(0.70).add_(0.30)
+        shown = shown * torch.cat([lamp**0.75, lamp, lamp**1.15], 1)  # lips tint what is near
+        return hollow.lerp_(shown, seen).mul_(_ramp(depth, 0.0, 0.8).mul_(0.3).add_(0.7))
+
+    def _tongue(self, hollow: Tensor, under: Tensor, gap: Tensor, square: Tensor, up: Tensor):
+        """Lay the tongue into the hollow: low on the jaw, its tip up where a sound wants it."""
+        body = (1 - square / 0.78**2).clip_(min=0).sqrt_()
+        top = (0.42 * gap).clip_(max=0.085).mul_(body)
+        raised = bool(up.any())
+        if raised:
+            tip = torch.exp(square * (-1 / 0.42**2)).mul_(body)
+            top = top + up * (gap - top - 0.008).clip_(min=0) * tip
+        far = torch.where(up > 0, 0.09, 0.14)
+        on = _ramp(top - under, -0.006, 0.010).mul_(_ramp(gap, 0.05, far))
+        colour = self.tongue
+        if not self.drawn:
+            groove = 1 - (0.16 * torch.exp(square * (-1 / 0.10**2))) * (1 - up)
+            shade = _ramp(under, 0.0, 0.06).mul_(0.45).add_(0.42)
+            shade = (shade + 0.2 * up if raised else shade).mul_(groove)
+            lit = _ramp(gap, 0.02, 0.16).mul_(0.5).add_(0.5)
+            colour = colour * shade.mul_(lit).clip_(max=1.0)
+        hollow.lerp_(colour.expand_as(hollow), on)
+
+    def _lower(self, hollow: Tensor, under: Tensor, gap: Tensor, square: Tensor) -> None:
+        """Lay the lower teeth into a wide gap."""
+        seen = _ramp(LOWER * (1 - square / 0.62**2) - under, -0.005, 0.005)
+        seen.mul_(_ramp(gap, *WIDE)).mul_(_ramp(square.sqrt(), 0.6, 0.4))
+        fine = 0.50 * (1 - square * (0.5 / 0.6**2)) * _ramp(under, -0.012, 0.02)
+        hollow.lerp_(self.teeth * fine, seen.mul_(0.85))
 
 
-def _ramp(x: Tensor, start: float, stop: float) -> Tensor:
+def _ramp(x: Tensor, start: float, stop: float | Tensor) -> Tensor:
     """Smoothly 0 at `start` to 1 at `stop`."""
-    t = ((x - start) / (stop - start)).clip(0, 1)
-    return t * t * (3 - 2 * t)
+    t = ((x - start) / (stop - start)).clip_(0, 1)
+    return (t * -2).add_(3).mul_(t).mul_(t)

@@ -9,19 +9,20 @@ from torch import Tensor
 from . import inside, mouth
 from .axes import Box
 from .layout import Layout, rim
-from .warping import Warp
+from .warping import Warp, sample
 
 CELLS = 72  # cells along the mouth's box
 STEPS = 5  # of the fixed-point search
 FEATHER = 1.2  # pixels over which a lip's edge fades, at least
+SLACK = 0.01  # inter-ocular distances by which the line may bend between places of the coarse grid
 
 
 class Lips:
-    """The cut mouth of one picture, drawn over frames of the head's box."""
+    """The cut mouth of one picture, drawn over frames."""
 
-    def __init__(self, picture: np.ndarray, layout: Layout, outer: Box, device):
-        """`outer` is the box of pixels that `draw` is given."""
-        self.outer, self.device = outer, device
+    def __init__(self, picture: np.ndarray, layout: Layout, device):
+        """`picture` is uint8 (h, w, 3)."""
+        self.device = device
         box = layout.mouth_box().clip(picture.shape[1], picture.shape[0])
         self.box = box
         self.usable = not box.empty
@@ -38,8 +39,7 @@ class Lips:
         crop = picture[box.top : box.bottom, box.left : box.right].transpose(2, 0, 1)
         below = layout.below(x, y)[None] / layout.unit
         across = (u - layout.mouth.middle)[None] / layout.mouth.half
-        self.skin = self._put(np.concatenate([crop + 0.5, below]))
-        self.under = self._put(np.concatenate([crop + 0.5, below, across]))
+        self.image = self._put(np.concatenate([crop + 0.5, below, across]))
         self.teeth = self._put(inside.skull(layout.mouth, layout.tone, u, v, layout.unit))
         self.inside = inside.Inside(layout.tone, layout.line_colour(picture), device)
         self.rim = self._put(rim(box.height, box.width))[0]
@@ -52,57 +52,92 @@ class Lips:
         """Constant values with a leading axis of one, on the device."""
         return torch.from_numpy(np.ascontiguousarray(values)).float().to(self.device)[None]
 
-    def draw(self, pixels: Tensor, weight: Tensor, tongue: float) -> None:
-        """Draw the mouth of the weights (k,) over the pixels (3, h, w) of the outer box.
+    def drawn(self, weights: Tensor, tongue: np.ndarray) -> list[tuple[Box, Tensor]]:
+        """The mouths of weights (t, k): where each is in the picture, and its pixels (3, h, w).
 
-        tongue: 0..1, how far its tip is up.
+        tongue: 0..1, how far its tip is up, (t,).
         """
-        if not self.usable:
-            return
-        upper, lower = self.upper.forward(weight), self.lower.forward(weight)
-        skull = self.skull.forward(weight)
-        move = self._move(skull)
-        start = torch.tensor(move, dtype=torch.float32, device=self.device).view(1, 2, 1, 1)
+        fields = [warp.forward(weights) for warp in (self.upper, self.lower, self.skull)]
+        moves = self._moves(fields[2])
+        start = torch.tensor(moves, dtype=torch.float32, device=self.device)[:, :, None, None]
         places = self.upper.coarse + start * self.upper.half
-        top = self._seen(self.skin, upper, places, start, STEPS)
-        bottom = self._seen(self.under, lower, places, start, STEPS)
-        teeth = self._seen(self.teeth, skull, places, start, 2)
-        self._place(pixels, self._compose(top, bottom, teeth, tongue), move)
+        upper, lower, skull = (
+            self.upper.invert(field, steps, places, start.expand_as(field))
+            for field, steps in zip(fields, (STEPS, STEPS, 2), strict=True)
+        )
+        up = torch.from_numpy(tongue).float().to(self.device)[:, None, None, None]
+        mouths = self._compose(upper, lower, skull, up)
+        return [(self.box.moved(*move), one) for move, one in zip(moves, mouths, strict=True)]
 
-    def _seen(self, image: Tensor, field: Tensor, places: Tensor, start: Tensor, steps: int):
-        """A constant image (1, c, H, W) as a field moves it, (c, H, W)."""
-        source = self.upper.invert(field, steps, places, start.expand_as(field))
-        return self.upper.sample(image, self.upper.full(source))[0]
-
-    def _move(self, field: Tensor) -> tuple[int, int]:
-        """How far the mouth has gone with the head, in whole pixels."""
+    def _moves(self, field: Tensor) -> list[tuple[int, int]]:
+        """How far each mouth has gone with the head, in whole pixels."""
         rows, columns = field.shape[-2:]
         row = round(self.at[1] / max(self.box.height - 1, 1) * (rows - 1))
         column = round(self.at[0] / max(self.box.width - 1, 1) * (columns - 1))
         row, column = min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
-        dx, dy = field[0, :, row, column].tolist()
-        return round(dx), round(dy)
+        return [(round(dx), round(dy)) for dx, dy in field[:, :, row, column].tolist()]
 
-    def _compose(self, upper: Tensor, lower: Tensor, teeth: Tensor, tongue: float) -> Tensor:
-        """Upper (4, h, w), lower (5, h, w) and teeth (4, h, w) as one mouth (3, h, w)."""
-        top = (1.0 - upper[3] / self.soft).clip_(0, 1)
-        bottom = (1.0 + lower[3] / self.soft).clip_(0, 1)
-        hollow = self.inside.draw(upper[3], -lower[3], lower[4], teeth, tongue)
+    def _compose(self, upper: Tensor, lower: Tensor, skull: Tensor, tongue: Tensor) -> Tensor:
+        """The mouths (t, 3, h, w) seen through coarse maps of the upper part, lower part, skull.
+
+        Above a row only the upper part is seen and below another only the lower one, so the
+        parts are drawn no further than they are seen, and the inside only where it is.
+        """
+        over, under = (sample(self.image[:, 3:4], part) for part in (upper, lower))
+        gap = self._held((over > -SLACK) & (under < SLACK))
+        first = self._held(under > -self.soft - SLACK).top
+        last = self._held(over < self.soft + SLACK).bottom
+        first, last = min(first, last, gap.top), max(first, last, gap.bottom)
+        upper, lower = self.upper.full(upper), self.upper.full(lower)
+        top = sample(self.image[:, :4], upper[:, :, :last])
+        low = sample(self.image[:, :4], lower[:, :, first:])
+        pixels = torch.cat([top[:, :3, :first], low[:, :3]], 2)
+        top, low = top[:, :, first:], low[:, :, : last - first]
+        middle = pixels[:, :, first:last]
+        middle.copy_(self._met(top, low))
+        if not gap.empty:
+            at = (..., slice(gap.top, gap.bottom), slice(gap.left, gap.right))
+            held = (..., slice(gap.top - first, gap.bottom - first), at[2])
+            teeth = sample(self.teeth, self.upper.full(skull)[at])
+            across = sample(self.image[:, 4:], lower[at])
+            hollow = self.inside.draw(top[held][:, 3:], -low[held][:, 3:], across, teeth, tongue)
+            middle[held] = self._met(top[held], low[held], hollow)
+        return pixels
+
+    def _met(self, upper: Tensor, lower: Tensor, hollow: Tensor | None = None) -> Tensor:
+        """Upper (t, 4, h, w) and lower part as one, with the hollow (t, 3, h, w) between them."""
+        top, bottom = upper[:, :3], lower[:, :3]
+        on_top = (upper[:, 3:] / -self.soft).add_(1.0).clip_(0, 1)
+        on_bottom = (lower[:, 3:] / self.soft).add_(1.0).clip_(0, 1)
         if self.over:
-            return torch.lerp(torch.lerp(hollow, upper[:3], top), lower[:3], bottom)
-        return torch.lerp(torch.lerp(hollow, lower[:3], bottom), upper[:3], top)
+            back = top if hollow is None else torch.lerp(hollow, top, on_top)
+            return torch.lerp(back, bottom, on_bottom)
+        back = bottom if hollow is None else torch.lerp(hollow, bottom, on_bottom)
+        return torch.lerp(back, top, on_top)
 
-    def _place(self, pixels: Tensor, drawn: Tensor, move: tuple[int, int]) -> None:
-        """Blend the drawn mouth into the outer box's pixels, moved by whole pixels."""
-        left = self.box.left - self.outer.left + move[0]
-        top = self.box.top - self.outer.top + move[1]
-        spot = Box(left, top, left + self.box.width, top + self.box.height)
-        held = spot.clip(pixels.shape[2], pixels.shape[1])
+    def _held(self, mask: Tensor) -> Box:
+        """The pixels of the box around what a mask (t, 1, h, w) on the coarse grid holds."""
+        seen, spans = mask[:, 0].any(0), []
+        for line, size in ((seen.any(1), self.box.height), (seen.any(0), self.box.width)):
+            at = torch.nonzero(line)
+            if not len(at):
+                return Box(self.box.width, self.box.height, 0, 0)
+            step = (size - 1) / max(len(line) - 1, 1)
+            start, stop = int((int(at[0]) - 1) * step), int((int(at[-1]) + 1) * step) + 2
+            spans.append((max(start, 0), min(stop, size)))
+        (top, bottom), (left, right) = spans
+        return Box(left, top, right, bottom)
+
+    def place(self, target: Tensor, corner: tuple[int, int], mouth: tuple[Box, Tensor]) -> None:
+        """Blend a drawn mouth into pixels (3, h, w) whose first is the picture's `corner`, x, y."""
+        box, pixels = mouth
+        spot = box.moved(-corner[0], -corner[1])
+        held = spot.clip(target.shape[2], target.shape[1])
         if held.empty:
             return
         own = (
             slice(held.top - spot.top, held.bottom - spot.top),
             slice(held.left - spot.left, held.right - spot.left),
         )
-        target = pixels[:, held.top : held.bottom, held.left : held.right]
-        target.lerp_(drawn[(slice(None), *own)], self.rim[own])
+        part = target[:, held.top : held.bottom, held.left : held.right]
+        part.lerp_(pixels[(slice(None), *own)], self.rim[own])

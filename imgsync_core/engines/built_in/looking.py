@@ -19,9 +19,9 @@ _BLINK_EARLY = 1.0  # seconds by which a blink may move to the end of a phrase
 _BLINK_TIMES = (0.055, 0.085), (0.025, 0.045), (0.10, 0.15)  # seconds: closing, shut, opening
 _REFLEX = 0.92  # of the head's turn that the eyes take back
 _REST = (0.35, 1.1)  # seconds: the least that a gaze rests, and the mean on top
-_NEAR = 1.0, 0.6  # degrees: where a resting gaze lies, x and y, around the viewer
-_ASIDE = 4.0, 2.2  # degrees: likewise of a glance aside
-_GLANCES = 0.16  # share of gazes that go aside
+_NEAR = 1.9, 1.1  # degrees: where a resting gaze lies, x and y, around the viewer
+_ASIDE = 6.0, 3.2  # degrees: likewise of a glance aside
+_GLANCES = 0.2  # share of gazes that go aside
 _JUMP = 0.021, 0.0022  # seconds: of a saccade, and for each degree of it (main sequence)
 _EYES_MOST = 14.0, 10.0  # degrees
 _RAISED = 0.85  # brow for the strongest accent
@@ -108,6 +108,6 @@ def squint(said: Prosody, spread: np.ndarray, seed: int) -> np.ndarray:
     """
     rng = np.random.default_rng((seed, 7))
     wide = smooth(spread, 0.12)
-    made = 0.3 * wide + 0.35 * smooth(said.prominence, 0.1)
-    made += 0.07 * wander(len(made), 2.5, rng)[:, 0] * smooth(said.voiced, 0.3)
+    made = 0.55 * wide + 0.65 * smooth(said.prominence, 0.1)
+    made += 0.1 * wander(len(made), 2.5, rng)[:, 0] * smooth(said.voiced, 0.3)
     return np.clip(made, 0.0, 1.0)

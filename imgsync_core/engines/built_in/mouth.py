@@ -49,6 +49,12 @@ class Mouth:
         """Whether the picture already shows what lies between the lips."""
         return self.inner > 0.03
 
+    @property
+    def raised(self) -> float:
+        """How far the corners lie above the middle of the line, as in a smile."""
+        low = float(self.line(np.array(self.middle)))
+        return float(np.clip(low - np.mean(self.bend[[0, -1]]), 0, 0.3))
+
     def line(self, u: np.ndarray) -> np.ndarray:
         """v of the line that is cut: where the lips meet, or the lower lip's inner edge."""
         return np.interp(u, np.linspace(self.left[0], self.right[0], len(self.bend)), self.bend)
@@ -151,9 +157,7 @@ def _round(mouth: Mouth, u: np.ndarray, v: np.ndarray, below: np.ndarray) -> np.
 def _relax(mouth: Mouth, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A smile gone: raised corners come down, and a wide open one is narrowed (2, h, w)."""
     side = (u - mouth.middle) / mouth.half
-    raised = float(
-        np.clip(mouth.line(np.array(mouth.middle)) - np.mean(mouth.bend[[0, -1]]), 0, 0.3)
-    )
+    raised = mouth.raised
     down = raised * np.clip(np.abs(side), 0.0, 1.0) ** 2
     wide = np.clip(0.12 * raised / 0.08 + 0.5 * mouth.inner, 0.0, 0.14)
     narrow = -wide * mouth.half * np.sin(np.clip(side, -1.57, 1.57))

@@ -23,6 +23,9 @@ _OPENNESS = 1.9
 _BREATH_AFTER = 0.25  # seconds of pause after which a phrase begins with a breath
 _BREATH = (0.10, 0.17)  # opening of the lips for a breath
 _BREATH_LEAD = (0.18, 0.3)  # seconds by which the lips part before the voice
+_MOUTH = [COLUMNS.index(name) for name in ("open", "spread", "round", "close", "tuck")]
+_SPEAKS = 0.3  # sum of those from which on a mouth takes no shape of the picture's
+_PAUSE = 0.6  # seconds before and after speech in which a smile does not come back
 _BREATH_LIFT = -0.6  # degrees of pitch: the head rises with the chest
 
 
@@ -50,6 +53,23 @@ def perform(
     parted = np.interp(at, times(length), parted) * (1 - poses[:, COLUMNS.index("close")])
     poses[:, 0] = np.maximum(poses[:, 0], parted)
     return poses
+
+
+def settled(poses: np.ndarray, fps: float) -> np.ndarray:
+    """Poses (t, 16) whose mouth stays closed in short pauses, for a picture that smiles.
+
+    Where nothing is said such a picture is wide and may show its teeth, which between two words
+    would be read as one more vowel.
+    """
+    said = np.clip(poses[:, _MOUTH].sum(1) / _SPEAKS, 0.0, 1.0)
+    reach = max(1, round(_PAUSE * fps))
+    spans = np.lib.stride_tricks.sliding_window_view(np.pad(said, reach), 2 * reach + 1)
+    smooth = np.ones(reach) / reach
+    held = np.convolve(np.pad(spans.max(1), reach, mode="edge"), smooth, "same")[reach:-reach]
+    made = poses.copy()
+    close = made[:, COLUMNS.index("close")]
+    np.maximum(close, _SPEAKS * held * (1 - said), out=close)
+    return made
 
 
 def _length(table: np.ndarray, seconds: Fraction) -> int:

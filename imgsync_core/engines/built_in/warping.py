@@ -19,40 +19,47 @@ class Warp:
             [2.0 / (box.width - 1), 2.0 / (box.height - 1)], device=device
         ).view(1, 2, 1, 1)
         self.coarse = _unit_grid(self.rows, self.columns, device)
+        at = torch.linspace(0, self.rows - 1, box.height, dtype=torch.float64, device=device)
+        self.above = at.long().clip(max=self.rows - 2)  # the coarse row above each pixel's
+        self.share = (at - self.above)[:, None].float()
 
-    def forward(self, weight: Tensor) -> Tensor:
-        """The summed field (1, 2, h, w) of weights (k,)."""
-        return (weight @ self.basis).view(1, 2, self.rows, self.columns)
+    def forward(self, weights: Tensor) -> Tensor:
+        """The summed fields (t, 2, h, w) of weights (t, k).
+
+        One by one, so that a frame is the same to the bit whichever are drawn along with it.
+        """
+        summed = torch.stack([weight @ self.basis for weight in weights])
+        return summed.view(-1, 2, self.rows, self.columns)
 
     def invert(self, field: Tensor, steps: int, places: Tensor | None = None, start=None) -> Tensor:
-        """Where each place of the frame comes from, (1, 2, h, w) in -1..1 over the box.
+        """Where each place of the frames comes from, (t, 2, h, w) in -1..1 over the box.
 
-        Solves d = field(p - d) by fixed-point steps from d = `start`. Places are (1, 2, h, w),
+        Solves d = field(p - d) by fixed-point steps from d = `start`. Places are (t, 2, h, w),
         the grid's own when left out.
         """
         places = self.coarse if places is None else places
         moved = (field if start is None else start) * self.half
         field = field * self.half
         for _ in range(steps):
-            grid = (places - moved).permute(0, 2, 3, 1)
-            moved = functional.grid_sample(field, grid, padding_mode="border", align_corners=True)
+            moved = sample(field, (places - moved).expand_as(field))
         return places - moved
 
-    def sample(self, image: Tensor, source: Tensor) -> Tensor:
-        """An image (1, c, h, w) over the box, as seen through a map (1, 2, h', w') in -1..1."""
-        grid = source.permute(0, 2, 3, 1)
-        return functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
-
     def full(self, coarse: Tensor) -> Tensor:
-        """A coarse map at every pixel of the box, (1, 2, H, W)."""
-        size = (self.box.height, self.box.width)
-        return functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
+        """Coarse maps (t, 2, h, w) at every pixel of the box, (t, 2, H, W)."""
+        rows = torch.lerp(coarse[:, :, self.above], coarse[:, :, self.above + 1], self.share)
+        lines = rows.flatten(0, 2)[None]
+        wide = functional.interpolate(lines, self.box.width, mode="linear", align_corners=True)
+        return wide.view(*rows.shape[:3], self.box.width)
 
-    def pixels(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """A map (2, h, w) in -1..1 as picture positions x, y (h, w)."""
-        x = (source[0] + 1) / self.half[0, 0, 0, 0] + self.box.left
-        y = (source[1] + 1) / self.half[0, 1, 0, 0] + self.box.top
-        return x, y
+
+def sample(image: Tensor, source: Tensor) -> Tensor:
+    """Images (t, c, h, w) over a box, or one (1, c, h, w) for all, as seen through maps.
+
+    source: (t, 2, h', w') in -1..1.
+    """
+    image = image.expand(len(source), -1, -1, -1)
+    grid = source.permute(0, 2, 3, 1)
+    return functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
 
 
 def _unit_grid(rows: int, columns: int, device) -> Tensor:
