@@ -233,7 +233,9 @@ class _Animating:
         if self.stage.place is not None:
             usual, moving = preset(DEFAULT), moving_frames(drawn)
             check_space(self.stage.place, likely_bytes(usual, drawn.size, self.timeline, moving))
-        drawn.watch(Watcher(check=self.watcher.check))  # hearing a long sound takes a while
+        if spec.instant:  # it hears all of the sound before its first frame, which takes a while
+            self.speech.table(self.watcher.check, self.watcher.progress)
+        drawn.watch(Watcher(check=self.watcher.check))
         try:
             for frame in preview_frames(spec, drawn, self.speech.sound):
                 self.watcher.check()

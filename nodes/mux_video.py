@@ -11,8 +11,9 @@ from ..imgsync_core.media.encoding import PRESETS, Encoding
 from ..imgsync_core.media.encoding import preset as named
 from ..imgsync_core.media.muxer import Report
 from ..imgsync_core.media.picture import parse_color
+from ..imgsync_core.media.video import VideoFrames
 from . import host
-from .sockets import frames_of, lasting, own_sound, sound_of
+from .sockets import frames_of, lasting, own_sound, sound_of, to_image
 from .video import LazyVideo
 
 PLAYABLE = (".mp4", ".webm", ".gif", ".webp")  # what a browser shows by itself
@@ -129,8 +130,13 @@ class MuxVideo(io.ComfyNode):
             path, encoding, metadata=host.graph_metadata(cls.hidden),
             background=parse_color(background),
         )  # fmt: skip
+        host.note_written(cls.hidden, path)
         written = video if encoding.merges else InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(written, str(path), ui=_shown(path, sub, folder, report))
+        return io.NodeOutput(written, str(path), ui=_shown(path, sub, folder, report, cls))
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        return host.times_vanished(cls.hidden)
 
 
 def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
@@ -141,10 +147,15 @@ def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
     return LazyVideo(lasting(frames, sound), sound)
 
 
-def _shown(path: Path, sub: str, folder: str, report: Report) -> dict[str, Any]:
-    """What the browser gets: the file in a player where it can play it, and the report."""
-    shown: dict[str, Any] = {"text": (report.sentence(),)}
+def _shown(path: Path, sub: str, folder: str, report: Report, cls: Any) -> dict[str, Any]:
+    """What the browser gets: the file in a player where it can play it, and the report.
+
+    Where it cannot, it gets the first frame and the file's name.
+    """
     if path.suffix in PLAYABLE:
         saved = ui.SavedResult(path.name, sub, io.FolderType(folder))
-        shown |= ui.PreviewVideo([saved]).as_dict()
-    return shown
+        return {"text": (report.sentence(),), **ui.PreviewVideo([saved]).as_dict()}
+    with VideoFrames(path) as frames:
+        first = to_image(frames.read(0, 1)[..., :3])
+    text = f"{Path(sub, path.name)}: {report.sentence()}"
+    return {"text": (text,), **ui.PreviewImage(first, cls=cls).as_dict()}

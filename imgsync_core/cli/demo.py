@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from .base import add_file, run_job, settle
+from .parser import examples
 
 
 def add(commands: Any) -> None:
@@ -16,6 +18,7 @@ def add(commands: Any) -> None:
         help="make a talking video from nothing, to see that all works",
         description="Draw a portrait, synthesise a speech-like sound, and let the one speak with "
         "the other.",
+        epilog=examples("demo out.mp4"),
     )
     p.add_argument("output", metavar="OUT.mp4")
     p.add_argument("--seconds", type=float, default=6.0, help="duration (6)")
@@ -38,4 +41,4 @@ def _demo(args: argparse.Namespace) -> None:
         sound=ArraySound(demo_speech(args.seconds, rate), rate),
         animation=Animation(host=Host(settle=settle)),
     )
-    run_job(job, args)
+    run_job(job, Path(args.output), args)

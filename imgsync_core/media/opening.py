@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from ..errors import InputError
 from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
+_COVER = av.stream.Disposition.attached_pic
 MediaFile = str | os.PathLike[str] | IO[bytes]
 
 
@@ -101,6 +102,16 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
         refuse_stream(path, error)
     except OSError as e:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
+
+
+def has_only_sound(file: MediaFile) -> bool:
+    """Whether a file can be read and has sound, but no moving picture; a cover is none."""
+    try:
+        with open_media(file, InputError, "media") as container:
+            films = [s for s in container.streams.video if not s.disposition & _COVER]
+            return bool(container.streams.audio) and not films
+    except InputError:
+        return False
 
 
 def reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from ..engines.runtime.files import missing
 from ..errors import MemoryLimitError, WeightsError
 from ..machine import Device, Machine, readable
 from ..media.sound import Sound
+from ..timeline import frames_in_words
 from .rate import Timed
 
 PREVIEWS, PREVIEW_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
@@ -48,7 +49,10 @@ class Forecast:
         """For people, one line."""
         why = f" ({self.reason})" if self.reason else ""
         windows = f" in {self.windows} windows" if 1 < self.windows < self.frames else ""
-        parts = [f"{self.frames} frames of {self.size[0]}x{self.size[1]}{windows}", self._time()]
+        parts = [
+            f"{frames_in_words(self.frames)} of {self.size[0]}x{self.size[1]}{windows}",
+            self._time(),
+        ]
         if self.memory:
             parts.append(f"{readable(self.memory)} of memory")
         if self.device_memory:
