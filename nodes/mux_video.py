@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class MuxVideo(io.ComfyNode):
             description="Write picture and sound into one file that ends together to the sample.",
             search_aliases=["save video", "combine video", "export", "mp4", "imgsync"],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.MultiType.Input(
                     "source",
@@ -144,7 +146,8 @@ def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
     frames = frames_of(source, fps if not hasattr(source, "get_components") else None)
     own = own_sound(source, frames.n_frames, frames.fps) if audio is None else None
     sound = own if audio is None else sound_of(audio)
-    return LazyVideo(lasting(frames, sound), sound)
+    notes = getattr(source, "imgsync_notes", ()) if audio is None else ()
+    return LazyVideo(lasting(frames, sound), sound, notes)
 
 
 def _shown(path: Path, sub: str, folder: str, report: Report, cls: Any) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _shown(path: Path, sub: str, folder: str, report: Report, cls: Any) -> dict[
     if path.suffix in PLAYABLE:
         saved = ui.SavedResult(path.name, sub, io.FolderType(folder))
         return {"text": (report.sentence(),), **ui.PreviewVideo([saved]).as_dict()}
-    with VideoFrames(path) as frames:
+    with closing(VideoFrames(path)) as frames:
         first = to_image(frames.read(0, 1)[..., :3])
     text = f"{Path(sub, path.name)}: {report.sentence()}"
     return {"text": (text,), **ui.PreviewImage(first, cls=cls).as_dict()}

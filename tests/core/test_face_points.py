@@ -292,3 +292,17 @@ def test_the_view_holds_the_face_and_stays_inside(shape, moved, scale):
 def test_a_view_outside_the_picture_is_refused(view):
     with pytest.raises(Exception, match="outside"):
         Fit("crop", view=view).apply(marked(np.zeros((1, 2))))
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ({"lip_line": [250, 520]}, "below the chin"),
+        ({"lip_top": [250, 360], "lip_bottom": [250, 340]}, "upper lip lies below"),
+    ],
+)
+def test_lips_in_the_wrong_order_are_refused(points, words):
+    base = from_points((640, 640), mouth=((210, 312), (286, 318)), eyes=((200, 210), (300, 220)))
+    given = {name: np.array(place, float) for name, place in points.items()}
+    with pytest.raises(FaceError, match=words):
+        placed(base, given, (640, 640))
