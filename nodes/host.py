@@ -52,6 +52,11 @@ def input_path(name: str) -> Path:
     return path
 
 
+def input_folder() -> Path:
+    """Where ComfyUI keeps what users upload."""
+    return Path(folder_paths.get_input_directory())
+
+
 def in_input_folder(name: str) -> bool:
     """Whether there is a file behind a widget's value."""
     return bool(folder_paths.exists_annotated_filepath(name))

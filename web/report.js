@@ -39,7 +39,10 @@ function report(node, text) {
   let height = 34 + AROUND; // px, until it is laid out
   const tall = () => height;
   const options = { serialize: false, margin: 4, getMinHeight: tall, getMaxHeight: tall };
-  node.addDOMWidget(NAME, NAME, frame, options).serialize = false; // neither prompt nor workflow
+  const widget = node.addDOMWidget(NAME, NAME, frame, options);
+  widget.serialize = false; // neither prompt nor workflow
+  // the properties panel would leave its own width behind
+  Object.defineProperty(widget, "width", { configurable: true, get: () => undefined, set() {} });
   new ResizeObserver(([entry]) => {
     const now = Math.min(entry.contentRect.height, MOST);
     if (!now) return; // hidden, as the canvas is zoomed out
@@ -49,9 +52,12 @@ function report(node, text) {
   }).observe(/** @type {Element} */ (place));
 }
 
+/** Its name among outputs and previews. @param {Node} node */
+const named = (node) => (node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : `${node.id}`);
+
 /** @param {Node} node @param {boolean} plays it shows a video in the end */
 function dropPreviews(node, plays) {
-  const id = node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : `${node.id}`;
+  const id = named(node);
   const vue = /** @type {any} */ (document.getElementById("vue-app"))?.__vue_app__;
   const store = vue?.config.globalProperties.$pinia?._s.get("nodeOutput");
   if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(id);
@@ -64,9 +70,23 @@ function dropPreviews(node, plays) {
 app.registerExtension({
   name: "imgsync.report",
 
+  /** After an undo of the graph its nodes are new ones, of which the old results are still known. @param {any} node */
+  nodeCreated(node) {
+    if (!REPORTING.has(node.constructor.comfyClass)) return;
+    setTimeout(() => {
+      const text = node.graph && app.nodeOutputs?.[named(node)]?.text;
+      if (text) report(node, text.join("\n"));
+    }, 100);
+  },
+
   /** @param {{prototype: any}} nodeType @param {{name: string}} nodeData */
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!PREVIEWING.has(nodeData.name)) return;
+    const add = nodeType.prototype.addDOMWidget;
+    /** The classic canvas' player would enter the prompt, and the next run make the file again. @this {Node} */
+    nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ name, type, element, options) {
+      return add.call(this, name, type, element, `${name}` === "video-preview" ? { ...options, serialize: false } : options);
+    };
     const before = nodeType.prototype.onExecuted;
     /** @this {Node} @param {Output} output */
     nodeType.prototype.onExecuted = function (output) {
