@@ -22,6 +22,19 @@ _SPREAD = 2.0  # seconds of speech over which they are spread
 _SPOKEN = 0.02  # RMS of full scale from which on a sound counts as begun
 
 
+LARGE = 4096 * 2304  # px of a frame: the most of H.264's level 5.2, which players go by
+USUAL = 1920  # px of the longer side, that is enough for most screens
+
+
+def too_large(size: tuple[int, int]) -> str:
+    """A sentence about frames of more than LARGE px."""
+    less = (max(size) / USUAL) ** 2
+    return (
+        f"{size[0]}x{size[1]} is larger than most players show; with {USUAL} px on the longer side "
+        f"it takes {less:.0f} times less time and memory"
+    )
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What a job is expected to take.

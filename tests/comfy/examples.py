@@ -37,7 +37,7 @@ def drawn(name: str) -> dict:
 
 
 def furnish(base: Path) -> None:
-    """The files that the examples name, smaller than the pack's own, and tiny random weights of the engines."""
+    """The files that the examples name, smaller than usual, and tiny random weights."""
     folder = base / "input"
     folder.mkdir(exist_ok=True)
     one = demo_picture(256)

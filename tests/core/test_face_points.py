@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
+from imgsync_core.face.doubt import cut_off
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.geometry import Face, from_points
 from imgsync_core.face.points import MIDDLE, NAMES, parse_points, placed
@@ -306,3 +308,19 @@ def test_lips_in_the_wrong_order_are_refused(points, words):
     given = {name: np.array(place, float) for name, place in points.items()}
     with pytest.raises(FaceError, match=words):
         placed(base, given, (640, 640))
+
+
+@pytest.mark.parametrize(
+    ("mouth", "words"),
+    [((60, 130, 40), ""), ((12, 130, 60), "A part of the face"), ((-20, 9, 9), "refused")],
+)
+def test_a_face_that_leaves_the_picture_is_told(mouth, words):
+    face = from_points((200, 200), mouth=(60, 130, 40), eyes=((40, 70), (80, 70)))
+    corners = np.array([[mouth[0] - mouth[2] / 2, mouth[1]], [mouth[0] + mouth[2] / 2, mouth[1]]])
+    face = replace(face, mouth=corners, lip_line=corners.mean(0))
+    if mouth[0] < 0:
+        with pytest.raises(FaceError, match="mouth lies outside"):
+            cut_off(face, (200, 200))
+    else:
+        assert (cut_off(face, (200, 200)) or "").startswith(words)
+        assert bool(cut_off(face, (200, 200))) is bool(words)
