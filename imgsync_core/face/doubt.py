@@ -33,7 +33,7 @@ def cut_off(face: Face, size: tuple[int, int]) -> str | None:
     Raises FaceError where the mouth itself does: there is nothing to open.
     """
     places = np.vstack([face.lip_line, face.lip_bottom, face.mouth, face.eyes])
-    out = ((places < 0) | (places > size)).any(-1)
+    out = np.any((places < 0) | (places > np.array(size)), -1)
     if out[0]:
         raise FaceError(
             "The mouth lies outside of the picture: it was cropped away. Choose another size, or "

@@ -12,11 +12,11 @@ from typing import IO, Any
 
 import av
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from ..errors import InputError
 from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
-_COVER = av.stream.Disposition.attached_pic
 MediaFile = str | os.PathLike[str] | IO[bytes]
 
 
@@ -108,7 +108,9 @@ def has_only_sound(file: MediaFile) -> bool:
     """Whether a file can be read and has sound, but no moving picture; a cover is none."""
     try:
         with open_media(file, InputError, "media") as container:
-            films = [s for s in container.streams.video if not s.disposition & _COVER]
+            films = [
+                s for s in container.streams.video if not s.disposition & Disposition.attached_pic
+            ]
             return bool(container.streams.audio) and not films
     except InputError:
         return False
