@@ -37,7 +37,7 @@ _PLAIN_PCM = re.compile(r"pcm_(?:[su](\d+)(?:le|be)?|(?:mu|a)law)")
 _PLAIN_FILES = ("wav", "w64", "aiff", "au", "caf")
 _INTEGERS = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _SLACK = Fraction(1, 4)  # seconds that may be missing: headers are not that exact
-_SIZED = ("w64", "aiff", "caf")  # where a size may stand for "not known"
+_SIZED = ("avi", "w64", "aiff", "caf")  # where a size may stand for "not known"
 _BEYOND = 1000  # times what is there: no file is cut so short
 _MOST_PADDING = 4 * 1152  # samples that encoders of MP3 put at both ends together
 _REORDERED = 64  # packets of a picture within which its first frame is among them
@@ -137,7 +137,7 @@ class FileSound(Sound):
             error = reading.found.error
             raise SoundError(f"{self.name} is damaged ({reason(error)}). Export it again.")
         refuse_empty(self)
-        self._tell(reading, declared)
+        self._tell(reading, declared, container.format.name)
 
     def _plain_width(self, container: Any) -> int:
         """Bytes of a sample of one channel where the bytes of packets tell the length; else 0."""
@@ -167,6 +167,8 @@ class FileSound(Sound):
     def _declared(self, container: Any, stream: Any) -> Fraction | None:
         """Seconds the header promises; None where it can only be guessed."""
         kind, rate = container.format.name, stream.codec_context.sample_rate
+        if kind == "avi":
+            return stream.frames * stream.time_base or None
         if kind == "wav" and self.codec.startswith("pcm_"):
             samples = riff_samples(self.file)
             return None if samples is None else Fraction(samples, rate)
@@ -196,20 +198,21 @@ class FileSound(Sound):
 
     # -- what to say --
 
-    def _tell(self, reading: Reading, declared: Fraction | None) -> None:
+    def _tell(self, reading: Reading, declared: Fraction | None, kind: str) -> None:
         described = reading.found.sentences(self.rate, self.layout, reading.continuous)
         for lost, sentence in (*described, *reading.plan.sentences()):
             say = self._notes.lose if lost else self._notes.tell
             say(f"{self.name}: {sentence}")
-        self._tell_length(declared)
+        if declared is not None:
+            exact = kind == "avi" and self.codec.startswith("pcm_")
+            self._tell_length(declared, Fraction(0) if exact else _SLACK)
 
-    def _tell_length(self, declared: Fraction | None) -> None:
-        if declared is None or self.duration >= declared - _SLACK:
-            return
-        self._notes.lose(
-            f"{self.name} ends after {float(self.duration):.2f} of "
-            f"{float(declared):.2f} s. It is cut short"
-        )
+    def _tell_length(self, declared: Fraction, slack: Fraction) -> None:
+        if self.duration < declared - slack:
+            self._notes.lose(
+                f"{self.name} ends after {float(self.duration):.2f} of "
+                f"{float(declared):.2f} s. It is cut short"
+            )
 
     # -- the samples --
 

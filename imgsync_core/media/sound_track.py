@@ -188,12 +188,16 @@ def copied(sound: FileSound, stream: Any, duration: Fraction) -> Iterator[Any]:
     """
     with sound.opened() as container:
         source = sound.stream_of(container)
-        end = math.floor(duration / source.time_base)
+        tick = min(source.time_base, Fraction(1, sound.rate))  # AVI's is as long as a packet
+        scale = source.time_base / tick
+        end = math.floor(duration / tick)
         held: Any = None
         for packet in container.demux(source):
-            if packet.pts is None or packet.pts - sound.first_pts >= end:
+            if packet.pts is None or (packet.pts - sound.first_pts) * scale >= end:
                 continue
-            packet.pts -= sound.first_pts
+            packet.pts = round((packet.pts - sound.first_pts) * scale)
+            packet.time_base = tick
+            packet.duration = round((packet.duration or 0) * scale)
             if sound.codec == "vorbis":  # its first packet is not heard before the second
                 packet.pts = max(0, packet.pts)
             packet.dts = packet.pts

@@ -188,6 +188,7 @@ class _Scan:
             self._rates = film.average_rate, film.guessed_rate
             self._aspect = film.sample_aspect_ratio
             self._promised = _promised_end(container)
+            self._counted = film.frames if self._kind == "avi" else 0  # by its header
         except (FFmpegError, OSError) as e:
             raise VideoError(f"{self._name} is damaged ({reason(e)}). Export it again.") from e
         finally:
@@ -235,6 +236,8 @@ class _Scan:
         for cut in joined:  # a recording that ends abruptly is marked, although it is whole
             rows["marred"][max(0, cut - _LATE) : cut] = 0
         self._note_losses(notes, times, tick, rows["stamp"][rows["marred"] != 0])
+        if avi:
+            self._note_missing(notes, int(rows["dts"].max()) + 1)
         if joined:
             notes.tell(f"{self._name} holds several recordings, shown one after the other")
         keys = np.flatnonzero((rows["key"] != 0) & shown)
@@ -275,6 +278,16 @@ class _Scan:
             at = float((int(marred.min()) - int(times[0])) * tick)
             count = "1 frame" if len(marred) == 1 else f"{len(marred)} frames"
             notes.lose(f"{self._name}: {count} arrived damaged, the first at {at:.2f} s")
+
+    def _note_missing(self, notes: Notes, there: int) -> None:
+        """AVI's frames have no times: a lost one draws all that follow it to the front."""
+        missing = self._counted - there
+        if 0 < missing < _ABSURD * there:
+            verb = "is" if missing == 1 else "are"
+            notes.lose(
+                f"{self._name}: {missing} of the {self._counted} frames that its header counts "
+                f"{verb} not there; what would follow comes early"
+            )
 
 
 def _has_alpha(packet: Any) -> bool:
@@ -343,7 +356,8 @@ def _rate(times: np.ndarray, end: int, tick: Fraction, stated: tuple[Any, ...]) 
     for rate in filter(None, stated):
         if abs(steps / Fraction(rate) - span) <= max(2 * tick, span / 100):
             return Fraction(rate)
-        if abs(1 / Fraction(rate) - usual * tick) < tick and usual > 3:
+        off = abs(1 / Fraction(rate) - usual * tick)
+        if (off < tick and usual > 3) or not off:
             return Fraction(rate)
     measured = steps / span
     near = min(_USUAL, key=lambda rate: abs(rate - measured))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -20,6 +18,7 @@ from .encoding import Encoding
 from .frames import is_one_frame
 from .opening import reason
 from .picture import RGB, compose
+from .svt import tamed
 
 BT709 = 1  # the same number in FFmpeg's primaries, transfer and matrix tables
 TV_RANGE, FULL_RANGE = 1, 2
@@ -84,7 +83,7 @@ def _open(context: Any, form: VideoFormat) -> None:
             f"{form.padded[0]}x{form.padded[1]}. Choose another size or preset."
         )
     try:
-        with _quiet_svt():
+        with tamed():
             context.open(strict=False)
     except (FFmpegError, ValueError) as e:
         w, h = form.padded
@@ -92,18 +91,6 @@ def _open(context: Any, form: VideoFormat) -> None:
             f"{form.encoding.codec} does not take {w}x{h} at {float(form.fps):g} fps "
             f"({reason(e)}). Choose another size or preset."
         ) from e
-
-
-@contextmanager
-def _quiet_svt() -> Iterator[None]:
-    """SVT-AV1 prints its settings to stderr when it is opened; only a variable can stop it."""
-    before = os.environ.get("SVT_LOG")
-    os.environ["SVT_LOG"] = before or "0"  # what goes wrong is raised
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SVT_LOG"]
 
 
 class Packer:

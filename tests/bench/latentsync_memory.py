@@ -31,7 +31,7 @@ from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.sound import ArraySound
 from imgsync_core.timeline import Timeline
 
-SIDE = 512  # so large that the cache of decoded frames, 64 MB, is full after 4 s already
+SIDE = 768  # so large that the cache of decoded frames, 64 MB, is full after 38 of them
 OPTIONS = {"latentsync": {"resolution": 64, "steps": 1}, "musetalk": {}}
 
 

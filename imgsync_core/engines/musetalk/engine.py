@@ -33,7 +33,7 @@ from .model import load_unet
 from .pipeline import Drawer
 from .spec import BATCH, SIDE, SPEC, Version, version_of
 
-SQUARE = boxes.Square(SIDE)
+SQUARE = boxes.SquareShape(SIDE)
 FEATHER = 8  # px of the crop: half width of the paste's edge, which lies on skin
 
 

@@ -23,7 +23,7 @@ Box = tuple[int, int, int, int]  # in whole pixels: left, top, right, bottom; ha
 
 
 @dataclass(frozen=True)
-class Square:
+class SquareShape:
     """A square crop, as `crop.CropShape` has it; resolution: its side in px."""
 
     resolution: int
@@ -130,7 +130,7 @@ class BoxPaste:
         def make(spots: Tensor) -> Paste:
             masks = torch.stack([self._mask(spot) for spot in spots]).to(drawn.device)
             mask = shrunk(masks, self._feather)
-            return Paste(Square(self._side), mask, feather=self._feather / self._side)
+            return Paste(SquareShape(self._side), mask, feather=self._feather / self._side)
 
         paste = self._remembered(different, make)
         values = pixel_values(original.to(drawn.device))
