@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import demo_route, face_route, host
+from . import demo_route, face_route, host, models_route
 from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
@@ -17,6 +17,7 @@ class ImgSyncExtension(ComfyExtension):
         host.add_models_folder()
         face_route.register()
         demo_route.register()
+        models_route.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

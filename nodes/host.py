@@ -302,6 +302,14 @@ def exists(path: str) -> bool:
     return os.path.isfile(path)
 
 
+def tell(event: str) -> None:
+    """Let all browsers know that something has changed, from any thread."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None:
+        instance.send_sync(event, {})
+
+
 def routes() -> Any:
     """The web server's table of routes; None where no server runs, as in tests."""
     server = getattr(sys.modules.get("server"), "PromptServer", None)

@@ -42,11 +42,7 @@ function linked(node, name) {
 
 /** @type {Map<string, HTMLElement | undefined>} */
 const editors = new Map();
-
-/**
- * Nodes 2.0 goes on showing the elements of the node that the graph's undo has replaced.
- * @param {any} node @param {HTMLElement | undefined} element
- */
+/** Nodes 2.0 goes on showing the elements of the node that the graph's undo has replaced. @param {any} node @param {HTMLElement | undefined} element */
 function takePlace(node, element) {
   const id = `${node.graph?.id} ${node.id}`;
   const before = editors.get(id);

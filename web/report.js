@@ -9,27 +9,12 @@ const PREVIEWING = new Set([...REPORTING, "SaveVideo"]); // core's, when it save
 const NAME = "imgsync_report";
 const MOST = 120; // px, longer texts scroll
 const AROUND = 12; // px, margins and padding
-const STYLE =
-  "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; " +
-  "font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
-
-/**
- * @typedef {{name: string, serialize?: boolean, element?: HTMLElement, onRemove?: () => void}} Widget
- * @typedef {{text?: string[], animated?: boolean[]}} Output
- * @typedef {object} Node
- * @property {number | string} id
- * @property {{id: string, isRootGraph?: boolean}} [graph]
- * @property {Widget[]} [widgets]
- * @property {HTMLImageElement[]} [imgs]
- * @property {[number, number]} size
- * @property {() => [number, number]} computeSize
- * @property {(size: [number, number]) => void} setSize
- * @property {(name: string, type: string, element: HTMLElement, options: object) => Widget} addDOMWidget
- */
+const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
+/** @typedef {any} Node  of LiteGraph */
 
 /** @param {Node} node @param {string} text */
 function report(node, text) {
-  const known = node.widgets?.find((widget) => widget.name === NAME)?.element?.firstChild;
+  const known = node.widgets?.find((/** @type {any} */ widget) => widget.name === NAME)?.element?.firstChild;
   const place = known ?? document.createElement("div");
   place.textContent = text;
   if (known) return;
@@ -63,7 +48,7 @@ function dropPreviews(node, plays) {
   if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(id);
   else delete app.nodePreviewImages?.[id];
   node.imgs = undefined; // the classic canvas draws these, in a widget of their own
-  const place = node.widgets?.findIndex((widget) => widget.name === "$$canvas-image-preview") ?? -1;
+  const place = node.widgets?.findIndex((/** @type {any} */ widget) => widget.name === "$$canvas-image-preview") ?? -1;
   if (plays && place >= 0) node.widgets?.splice(place, 1)[0].onRemove?.();
 }
 
@@ -84,11 +69,11 @@ app.registerExtension({
     if (!PREVIEWING.has(nodeData.name)) return;
     const add = nodeType.prototype.addDOMWidget;
     /** The classic canvas' player would enter the prompt, and the next run make the file again. @this {Node} */
-    nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ name, type, element, options) {
-      return add.call(this, name, type, element, `${name}` === "video-preview" ? { ...options, serialize: false } : options);
+    nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ ...[name, type, element, options]) {
+      return add.call(this, name, type, element, name === "video-preview" ? { ...options, serialize: false } : options);
     };
     const before = nodeType.prototype.onExecuted;
-    /** @this {Node} @param {Output} output */
+    /** @this {Node} @param {{text?: string[], animated?: boolean[]}} output */
     nodeType.prototype.onExecuted = function (output) {
       before?.call(this, output);
       dropPreviews(this, Boolean(output?.animated));

@@ -5,21 +5,9 @@ import { cuts, faceText, handles, HANDLES, inside, moved, problem, toText, viewO
 
 /** @typedef {import("./points.mjs").Points} Points */
 /** @typedef {{box: number[], points: Points}} FoundFace */
-/**
- * @typedef {object} Looked  what the server says of a picture
- * @property {number[]} size
- * @property {FoundFace[]} faces
- * @property {Points} blank
- * @property {Points | null} placed
- * @property {string} [doubt]  why the points that were placed may be wrong
- * @property {string} error
- */
-/**
- * @typedef {object} Surroundings
- * @property {(text: string) => void} write  keep a new value of the widget
- * @property {(event: WheelEvent | PointerEvent) => boolean} pass  hand an event to the canvas; false: it is no business of the canvas
- * @property {Record<string, string>} words
- */
+/** @typedef {{size: number[], faces: FoundFace[], blank: Points, placed: Points | null, doubt?: string, error: string}} Looked  what the server says of a picture; doubt: why what was placed may be wrong */
+/** @typedef {(event: WheelEvent | PointerEvent) => boolean} Pass  hand an event to the canvas; false: it is no business of the canvas */
+/** @typedef {{write: (text: string) => void, pass: Pass, words: Record<string, string>}} Surroundings  write: keep a new value of the widget */
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 40;
@@ -115,7 +103,7 @@ export class FaceEditor {
     this.status.setAttribute("role", "status");
     /** @type {Record<string, HTMLButtonElement>} */
     this.buttons = {};
-    const does = { undo: () => this.undo(), redo: () => this.redo(), reset: () => this.change("", null), smaller: () => this.zoom(1 / 1.5), larger: () => this.zoom(1.5), whole: () => this.zoom(0) };
+    const does = { undo: () => this.step(this.past, this.future), redo: () => this.step(this.future, this.past), reset: () => this.change("", null), smaller: () => this.zoom(1 / 1.5), larger: () => this.zoom(1.5), whole: () => this.zoom(0) };
     for (const [name, act] of Object.entries(does)) {
       const button = /** @type {HTMLButtonElement} */ (html("button", name, bar));
       button.title = words[name];
@@ -323,15 +311,10 @@ export class FaceEditor {
     this.draw();
   }
 
-  undo() {
-    const last = this.past.pop();
-    if (last) this.future.push(this.state());
-    if (last) this.restore(last);
-  }
-
-  redo() {
-    const next = this.future.pop();
-    if (next) this.past.push(this.state());
+  /** @param {FaceEditor["past"]} from @param {FaceEditor["past"]} to */
+  step(from, to) {
+    const next = from.pop();
+    if (next) to.push(this.state());
     if (next) this.restore(next);
   }
 
@@ -473,8 +456,8 @@ export class FaceEditor {
     event.stopPropagation(); // Delete and the like are meant for no node here
     const at = /** @type {HTMLElement} */ (event.target);
     const letter = command ? event.key.toLowerCase() : "";
-    if (letter === "y" || (letter === "z" && event.shiftKey)) this.redo();
-    else if (letter === "z") this.undo();
+    if (letter === "y" || (letter === "z" && event.shiftKey)) this.step(this.future, this.past);
+    else if (letter === "z") this.step(this.past, this.future);
     else if (event.key === "+" || event.key === "=") this.zoom(1.5);
     else if (event.key === "-") this.zoom(1 / 1.5);
     else if (event.key === "0") this.zoom(0);

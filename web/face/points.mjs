@@ -21,10 +21,7 @@ const times = (a, b) => [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
 /** @param {number[]} a @param {number[]} b @returns {XY} */
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
-/**
- * The similarity that takes a, b to c, d: z -> by * z + add, with its scale and angle.
- * @param {number[]} a @param {number[]} b @param {number[]} c @param {number[]} d
- */
+/** The similarity that takes a, b to c, d: z -> by * z + add, with its scale and angle. @param {number[]} a @param {number[]} b @param {number[]} c @param {number[]} d */
 function similarity(a, b, c, d) {
   const [x, y] = minus(b, a);
   const long = Math.max(x * x + y * y, 1e-9);
@@ -124,10 +121,7 @@ function extent([x, y, a, b, roll], by = 1) {
   return [[x - wide, x + wide], [y - high, y + high]];
 }
 
-/**
- * The part of a picture that the fit shows, as imgsync_core/face/view.py has it; null: all of it.
- * @param {Fit} fit @param {number[]} size @param {Points | null} points @returns {number[] | null}
- */
+/** The part of a picture that the fit shows, as imgsync_core/face/view.py has it; null: all of it. @param {Fit} fit @param {number[]} size @param {Points | null} points @returns {number[] | null} */
 export function viewOf({ mode, width, height }, size, points) {
   const asked = width && height ? [width, height] : mode === "face" ? [1, 1] : null;
   if (!asked || !["crop", "face", "auto"].includes(mode) || (mode !== "crop" && !points)) return null;

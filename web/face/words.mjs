@@ -3,11 +3,5 @@
 /** @type {Record<string, Record<string, string>>} */
 const TABLE = await (await fetch(new URL("./words.json", import.meta.url))).json();
 
-/**
- * The words of a language, English where there are none.
- * @param {string} [locale] as the setting Comfy.Locale says it
- * @returns {Record<string, string>}
- */
-export function words(locale) {
-  return TABLE[locale ?? ""] ?? TABLE[(locale ?? "").split("-")[0]] ?? TABLE.en;
-}
+/** The words of a language, English where there are none. @param {string} [locale] as the setting Comfy.Locale says it */
+export const words = (locale = "") => TABLE[locale] ?? TABLE[locale.split("-")[0]] ?? TABLE.en;
