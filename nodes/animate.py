@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 CLIP_MODES = ("ping-pong", "loop", "hold")
 LENGTHS = ("match audio", "longest")
 FACELESS = "The first frame shows no face. Give points in Load Portrait, or landmarks."
+ALIASES = (  # what people search for, in their languages
+    "talking head, lip sync, portrait, speak, lipsync, 对口型, 口型同步, 數字人, "
+    "リップシンク, 립싱크, synchronisation labiale, sincronización labial, "
+    "sincronização labial, липсинк, imgsync"
+)
 
 
 class AudioDrivenAnimate(io.ComfyNode):
@@ -43,7 +48,8 @@ class AudioDrivenAnimate(io.ComfyNode):
             category="video/imgsync",
             description="Let the face in a picture or a clip speak with a voice. The VIDEO takes "
             "no memory: frames are made when it is saved.",
-            search_aliases=["talking head", "lip sync", "portrait", "speak", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             inputs=[
                 io.MultiType.Input(
                     "source",

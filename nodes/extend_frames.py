@@ -60,6 +60,12 @@ def _length_input() -> Any:
     )
 
 
+ALIASES = (  # what people search for, in their languages
+    "repeat image, loop video, ping pong, ken burns, 循环, 延长, ループ, 반복, boucle, "
+    "bucle, repetir, повтор, imgsync"
+)
+
+
 class ExtendFrames(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -69,7 +75,8 @@ class ExtendFrames(io.ComfyNode):
             category="video/imgsync",
             description="Make a picture or a clip last as long as a sound. Takes no memory: "
             "frames are made when the VIDEO is saved.",
-            search_aliases=["repeat image", "loop video", "ping pong", "ken burns", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             inputs=[
                 io.MultiType.Input(
                     "source",

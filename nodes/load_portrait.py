@@ -22,6 +22,10 @@ NO_FACE = (
     "No face found in the picture: give points in Load Portrait, or use Extend Frames, "
     "which needs none."
 )
+ALIASES = (  # what people search for, in their languages
+    "load image, portrait, still, photo, 加载图片, 肖像, ポートレート, 초상화, "
+    "portrait photo, retrato, портрет, imgsync"
+)
 
 
 class LoadPortrait(io.ComfyNode):
@@ -32,7 +36,8 @@ class LoadPortrait(io.ComfyNode):
             display_name="Load Portrait",
             category="video/imgsync",
             description="Load a picture upright and in sRGB, and fit it to a size for video.",
-            search_aliases=["load image", "portrait", "still", "photo", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Image Tools",
             inputs=[
                 io.Combo.Input(
                     "image",

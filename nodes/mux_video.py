@@ -55,6 +55,12 @@ def _options(encoding: Encoding) -> list[Any]:
     return options
 
 
+ALIASES = (  # what people search for, in their languages
+    "save video, combine video, export, mp4, 保存视频, 儲存影片, 動画を保存, 비디오 저장, "
+    "enregistrer vidéo, guardar vídeo, salvar vídeo, сохранить видео, imgsync"
+)
+
+
 class MuxVideo(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -63,7 +69,8 @@ class MuxVideo(io.ComfyNode):
             display_name="Mux Video",
             category="video/imgsync",
             description="Write picture and sound into one file that ends together to the sample.",
-            search_aliases=["save video", "combine video", "export", "mp4", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
