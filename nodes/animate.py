@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from comfy_api.latest import io, ui
+from comfy_api.v0_0_2 import io, ui
 
 from ..imgsync_core.engines.built_in.chart import draw_curves
 from ..imgsync_core.face.landmarks import from_landmarks

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.errors import FaceError
 from ..imgsync_core.face.geometry import Face

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from comfy_api.latest import InputImpl, io, ui
+from comfy_api.v0_0_2 import InputImpl, io, ui
 
 from ..imgsync_core.media.encoding import PRESETS, Encoding
 from ..imgsync_core.media.encoding import preset as named

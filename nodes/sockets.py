@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import Input, io
+from comfy_api.v0_0_2 import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face

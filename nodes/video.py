@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-from comfy_api.latest import Input, Types
+from comfy_api.v0_0_2 import Input, Types
 
 from ..imgsync_core.errors import EncodingError, MemoryLimitError, OutputError
 from ..imgsync_core.job import Prepared, render

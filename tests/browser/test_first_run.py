@@ -22,7 +22,7 @@ def comfyui(tmp_path_factory):
 
 def test_the_first_run_plays_a_talking_portrait(canvas, comfyui):
     page = canvas.page
-    for file in (comfyui.base / "input").iterdir():  # of the other renderer
+    for file in (comfyui.base / "input").glob("imgsync_demo*"):  # of the other renderer
         file.unlink()
     page.reload()
     page.wait_for_function(READY, timeout=120_000)
