@@ -63,12 +63,14 @@ function attach(node) {
     clearTimeout(noting);
     noting = setTimeout(noteChange, 300);
   };
-  const editor = new FaceEditor({ write, pass, words: words(app.extensionManager?.setting?.get("Comfy.Locale")) });
+  const said = words(app.extensionManager?.setting?.get("Comfy.Locale"));
+  const editor = new FaceEditor({ write, pass, words: said });
   // the editor shows the picture already: no second one below, in Nodes 2.0 and on the classic canvas
   node.hideOutputImages = true;
   Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
   points.hidden = points.options.hidden = true;
   const shownIn = node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
+  shownIn.label = said.editor; // where it stands in a form
   // the properties panel would leave its own width behind
   Object.defineProperty(shownIn, "width", { configurable: true, get: () => undefined, set() {} });
   const frame = () => {

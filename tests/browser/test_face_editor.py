@@ -519,7 +519,7 @@ def test_the_mouth_moves_where_it_was_dragged_to(canvas, comfyui):
     face = Editor.__new__(Editor)
     face.adopt(canvas, comfyui, "one.png")
     before, scale = np.array(face.found()["placed"]["lip_line"]), face.scale()
-    old = set((comfyui.base / "output").glob("talk*.mp4"))
+    old, found = set((comfyui.base / "output").glob("talk*.mp4")), []
     for dx, dy in ((0, 0), (0, -28)):  # as found, then halfway up to the nose
         if dy:
             face.drag("mouth_left", dx, dy)
@@ -527,8 +527,10 @@ def test_the_mouth_moves_where_it_was_dragged_to(canvas, comfyui):
         assert page.evaluate(RUN).startswith("execution_success")
         (new,) = set((comfyui.base / "output").glob("talk*.mp4")) - old
         old.add(new)
-        lips = before + np.array([dx, dy]) * scale
-        assert motion(new) == pytest.approx(lips, abs=14 * scale), (dx, dy)
+        found.append(motion(new))
+    assert found[0] == pytest.approx(before, abs=14 * scale)
+    # the jaw moves too, which is why the middle lies below the lips: what counts is how far it went
+    assert found[1] - found[0] == pytest.approx(np.array([0, -28]) * scale, abs=9 * scale)
 
 
 RESULTS = """() => ({
