@@ -13,19 +13,20 @@ ROOT = Path(__file__).parents[2]
 MAKES = ("animate", "extend")  # planned, not made: that the files and words are right is enough
 
 
-def commands() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def commands(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
     block = re.search(r"<!-- can be pasted -->\s*```sh\n(.*?)```", text, re.DOTALL)
     assert block is not None
     return [line for line in block[1].splitlines() if line.startswith("imgsync ")]
 
 
-def test_the_commands_of_the_readme_run_in_order(imgsync, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_commands_of_the_readme_run_in_order(page, imgsync, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("talking.mp4",):  # of a command that is only planned here
         Path(name).touch()
     seen = set()
-    for line in commands():
+    for line in commands(page):
         _, command, *words = shlex.split(line, comments=True)
         if command == "demo":
             words += ["--seconds", "0.2", "--quiet"]
