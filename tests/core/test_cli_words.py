@@ -240,3 +240,13 @@ def test_auto_cuts_no_face(tall, size):
 def test_auto_shows_all_of_a_picture_without_a_face():
     made = prepared(np.full((200, 100, 3), 90, np.uint8), fit=Fit("keep", 80, 80), framing="auto")
     assert made.frames.size == (40, 80)
+
+
+def test_a_reader_that_has_left_is_no_error(here):
+    """As ``imgsync probe --json FILE | head``, with the reader gone before anything is said."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    words = [sys.executable, "-m", "imgsync_core", "probe", "--json", "a.wav"]
+    run = subprocess.run(words, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writes)
+    assert run.stderr == "" and run.returncode == 1
