@@ -173,7 +173,8 @@ def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = 
 
 def _refuse_own_source(task: Task) -> None:
     for source in (task.picture, task.sound):
-        if source and task.target.exists() and task.target.samefile(source):
+        both = source and task.target.exists() and Path(source).exists()
+        if both and task.target.samefile(source):
             raise OutputError(
                 f"{task.target} is what the video is made of. Choose another name for the result."
             )

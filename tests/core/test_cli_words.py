@@ -149,6 +149,8 @@ def test_the_video_is_never_written_over_its_source(here, imgsync):
         ran = imgsync("extend", *words, "-o", "x.mp4", "--overwrite", "--quiet", "--frames", 9)
         assert ran.code == 1 and "is what the video is made of" in ran.err
     assert Path("x.mp4").read_bytes() == before
+    ran = imgsync("extend", "missing.png", "a.wav", "-o", "x.mp4", "--overwrite")
+    assert ran.code == 1 and "missing.png: there is no such file" in ran.err
 
 
 def test_bash_completes_commands_options_and_values(here, imgsync):
