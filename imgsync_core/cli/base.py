@@ -173,8 +173,9 @@ def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = 
 
 def _refuse_own_source(task: Task) -> None:
     for source in (task.picture, task.sound):
-        both = source and task.target.exists() and Path(source).exists()
-        if both and task.target.samefile(source):
+        if source is None or not (task.target.exists() and Path(source).exists()):
+            continue
+        if task.target.samefile(source):
             raise OutputError(
                 f"{task.target} is what the video is made of. Choose another name for the result."
             )
