@@ -27,7 +27,7 @@ def register() -> None:
 
     @routes.post("/imgsync/demo")
     async def demo(request: Any) -> Any:
-        names = await request.json()
+        names = await host.json_of(request)
         if not isinstance(names, list) or not set(map(str, names)) <= set(NAMES):
             return web.json_response({"error": "There is no such demo file."}, status=400)
         try:

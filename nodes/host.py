@@ -310,6 +310,14 @@ def tell(event: str) -> None:
         instance.send_sync(event, {})
 
 
+async def json_of(request: Any) -> Any:
+    """The body of a request; None where it is no JSON."""
+    try:
+        return await request.json()
+    except ValueError:
+        return None
+
+
 def routes() -> Any:
     """The web server's table of routes; None where no server runs, as in tests."""
     server = getattr(sys.modules.get("server"), "PromptServer", None)

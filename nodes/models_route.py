@@ -123,7 +123,7 @@ def register() -> None:
 
     @routes.post("/imgsync/models/fetch")
     async def begin(request: Any) -> Any:
-        asked = await request.json()
+        asked = await host.json_of(request)
         try:
             why_not = start(str(asked.get("name")) if isinstance(asked, dict) else "")
         except ImgSyncError as e:
