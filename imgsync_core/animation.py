@@ -177,11 +177,12 @@ class _Animating:
 
     def _timed(self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None) -> Timed:
         """The engine's frames, which note how fast they are made."""
+        from .engines.base import Scene
         from .plan.rate import Timed
 
         still = clip.n_frames == 1
         shown, track = self._stage(engine, clip, seen)
-        drawn = engine.animate(shown, track, self.speech, self.timeline, seed=self.how.seed)
+        drawn = engine.animate(Scene(shown, track, self.speech, self.timeline, self.how.seed))
         options = tuple(sorted(self.options.items()))
         lively = self.how.lively is not None
         name, device = engine.spec.name, self.host.device.torch_name
@@ -191,6 +192,7 @@ class _Animating:
         self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None
     ) -> tuple[FrameSource, Any]:
         """What an engine draws on, as long as it wants it, and where the face is in it."""
+        from .engines.base import Scene
         from .engines.registry import engine as named
         from .face.tracks import FollowedFace, NoFace
 
@@ -205,7 +207,7 @@ class _Animating:
             lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)
             time = replace(self.timeline, n_frames=wanted)
             track = self.who.track(clip, clip, first)
-            shown = lively.animate(clip, track, self.speech, time, seed=self.how.seed)
+            shown = lively.animate(Scene(clip, track, self.speech, time, self.how.seed))
             return shown, FollowedFace(shown, shown, first)
         shown = self._lasting(clip, wanted, engine)
         return shown, self.who.track(clip, shown, first, begin)

@@ -96,7 +96,7 @@ class EngineSpec:
     wants: Literal["points", "crop", "nothing"] = "points"
     options: tuple[Option, ...] = ()
     needs: tuple[Need, ...] = ()
-    devices: tuple[str, ...] = ("cpu", "cuda", "mps")
+    devices: tuple[str, ...] = ("cuda", "mps")
     cost: Callable[[Values, tuple[int, int], int], Cost] = free_of_charge
     windows: Callable[[Values, int], int] = one_by_one
     threads: int = 0
@@ -148,6 +148,21 @@ class Host:
 PLAIN = Host()
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What an engine animates.
+
+    source: one frame, or as many as ``Engine.frames_for`` says.   faces: the face to move in each.
+    seed: of what is left to chance.
+    """
+
+    source: FrameSource
+    faces: FaceTrack
+    speech: Speech
+    timeline: Timeline
+    seed: int = 0
+
+
 class Engine(ABC):
     """Moves the face in a picture or a clip to a voice.
 
@@ -162,20 +177,8 @@ class Engine(ABC):
         return timeline.n_frames
 
     @abstractmethod
-    def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
-        seed: int,
-    ) -> FrameSource:
-        """Frames as long as the timeline, made when they are read.
-
-        source: one frame, or as many as ``frames_for`` says.   faces: the face to move in each.
-        seed: of what is left to chance.
-        """
+    def animate(self, scene: Scene) -> FrameSource:
+        """Frames as long as the scene's timeline, made when they are read."""
 
 
 def names_of(needs: Iterable[Need]) -> tuple[str, ...]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Engine, EngineSpec, Host, Values
+from .base import Engine, EngineSpec, Host, Scene, Values
 
 if TYPE_CHECKING:
-    from ..audio.speech import Speech
-    from ..face.tracks import FaceTrack
     from ..media.frames import FrameSource
-    from ..timeline import Timeline
 
-SPEC = EngineSpec("extend", "Plain extension", "Apache-2.0", draws="nothing", wants="nothing")
+SPEC = EngineSpec(
+    "extend", "Plain extension", "Apache-2.0",
+    draws="nothing", wants="nothing", devices=("cpu", "cuda", "mps"),
+)  # fmt: skip
 
 
 class PlainExtension(Engine):
@@ -20,19 +20,11 @@ class PlainExtension(Engine):
 
     spec = SPEC
 
-    def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
-        seed: int,
-    ) -> FrameSource:
+    def animate(self, scene: Scene) -> FrameSource:
         """The source, its last frame held to the end; the seed changes nothing."""
         from ..media.frames import Held
 
-        return Held(source, timeline.n_frames)
+        return Held(scene.source, scene.timeline.n_frames)
 
 
 def make(values: Values, host: Host) -> PlainExtension:

@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from ..errors import SoundError
 from ..timeline import round_half_up
+from .glued import RESTARTING, one_after_another, options, packets_of
 from .headers import riff, riff_samples, xing_samples
 from .notes import Notes
 from .opening import MediaFile, name_of, open_media, reason
@@ -60,6 +61,8 @@ class FileSound(Sound):
         self.name = name_of(file)
         self._notes = Notes(SoundError, strict=strict)
         self._fills: dict[int, int] = {}
+        self._glued = False
+        self._later = self._tracks_that_follow()
         with self.opened() as container:
             stream = self.stream_of(container)
             context = stream.codec_context
@@ -82,7 +85,8 @@ class FileSound(Sound):
 
     def opened(self) -> Any:
         """The file as an open ``av`` container; the caller closes it."""
-        return open_media(self.file, SoundError, "a sound")
+        how = options(deep=True) if self._glued else None
+        return open_media(self.file, SoundError, "a sound", options=how)
 
     def stream_of(self, container: Any) -> Any:
         """The sound track in an open container."""
@@ -99,6 +103,32 @@ class FileSound(Sound):
         raise SoundError(
             f"{self.name} has no sound. Name an audio file or a video with sound.", absent=True
         )
+
+    def _tracks_that_follow(self) -> list[int]:
+        """Indices of the tracks of later recordings, each as it goes on where one has ended.
+
+        Notes too whether a recording brings streams that are not told of at the start.
+        """
+        with self.opened() as container:
+            if container.format.name not in RESTARTING:
+                return []
+            first = self.stream_of(container).index
+            tracks = [s for s in container.streams.audio if s.codec_context is not None]
+            try:
+                found = packets_of(container, tracks, lambda: None)
+                column = np.array([packet.stream_index for packet in found])
+            except IndexError:
+                if self._glued:
+                    raise
+                column = None
+        if column is None:
+            self._glued = True
+            return self._tracks_that_follow()
+        return one_after_another(column, first)[1:]
+
+    def _all_of(self, container: Any) -> list[Any]:
+        """The sound track, and those that follow it."""
+        return [self.stream_of(container), *(container.streams[i] for i in self._later)]
 
     def _tell_track(self, container: Any, stream: Any) -> None:
         streams = container.streams.audio
@@ -120,10 +150,10 @@ class FileSound(Sound):
         declared = self._declared(container, stream)
         width = self._plain_width(container)
         if width:
-            reading = Reading(container, stream)
+            reading = Reading(container, [stream])
             self.n_samples = reading.counted(width)
         else:
-            reading = Reading(container, stream, decoder=self._decoder)
+            reading = Reading(container, self._all_of(container), decoder=self._decoder)
             self.n_samples = self._decoded_length(reading)
         self.rate = reading.rate or stream.codec_context.sample_rate
         self.layout = reading.layout or "mono"
@@ -218,7 +248,8 @@ class FileSound(Sound):
 
     def blocks(self) -> Iterator[np.ndarray]:
         with self.opened() as container:
-            reading = Reading(container, self.stream_of(container), self._fills, self._decoder)
+            tracks = self._all_of(container)
+            reading = Reading(container, tracks, self._fills, self._decoder)
             held: list[np.ndarray] = []
             waiting = total = 0
             for block in reading.blocks():

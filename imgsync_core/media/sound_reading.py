@@ -11,7 +11,7 @@ Times decide about gaps only: that clocks drift, and that they are rounded, is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -57,16 +57,20 @@ class _Bad:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A decoded frame, the packet it came in, and what did not decode just before it."""
+    """A decoded frame, the packet it came in, and what did not decode just before it.
+
+    track: the index of its stream.
+    """
 
     frame: Any
     index: int
     size: int
+    track: int
     bad: list[_Bad]
 
 
 class Reading:
-    """The sound of an open track, once.
+    """The sound of an open track, or of several that go on where the one before ends, once.
 
     rate, layout: of all pieces: what is decoded first decides.   first_pts: of the first sample
     that is heard, in the track's time base.   fills: packet -> samples of silence in its place.
@@ -76,17 +80,18 @@ class Reading:
     def __init__(
         self,
         container: Any,
-        stream: Any,
+        streams: Sequence[Any],
         fills: Mapping[int, int] | None = None,
         decoder: str | None = None,
     ) -> None:
-        self._container, self._stream = container, stream
+        self._container, self._streams, stream = container, list(streams), streams[0]
+        self._stream, self._track = stream, stream.index
         self._fills = fills or {}
         self._decoder = _opened(decoder, stream) if decoder else None
         self._stored = container.format.name in _TIMED or self._counts_frames()
         self._timed = self._stored or container.format.name == "flac"  # its frames are numbered
         self._codec: str = stream.codec_context.codec.canonical_name
-        self.found = Findings()
+        self.found = Findings(plain=len(streams) == 1)
         self.rate, self.layout, self.plan = 0, "", Plan("")
         self.first_pts: int | None = None
         self._source_layout = ""
@@ -149,7 +154,7 @@ class Reading:
         broken = 0
         while broken < _RETRIES:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(self._streams):
                     if packet.size:
                         broken, self.found.broken_off = 0, None
                     yield packet
@@ -179,7 +184,7 @@ class Reading:
                 self._length = sum(frame.samples for frame in frames)
             for frame in frames:
                 bad, self._bad = self._bad, []
-                yield _Decoded(frame, index, packet.size, bad)
+                yield _Decoded(frame, index, packet.size, packet.stream_index, bad)
             self._check_size(index, packet)
 
     def _check_size(self, index: int, packet: Any) -> None:
@@ -249,6 +254,8 @@ class Reading:
             else:
                 following.bad[:0] = [*bad, wrong]
             return
+        if one.track != self._track:
+            self._go_on(one)
         jump = self._jump(one.frame, bad, following)
         if jump:
             yield from self._end_of_run()
@@ -309,6 +316,13 @@ class Reading:
             self._shift += ahead
             self.found.restarts.append(self._position)
         return 0
+
+    def _go_on(self, one: _Decoded) -> None:
+        """Another recording goes on where the one before has ended, whatever its clock says."""
+        self._track = one.track
+        self.found.restarts.append(self._position)
+        if (time := self._time(one.frame)) is not None:
+            self._shift = time - self._position - sum(bad.samples for bad in one.bad)
 
     def _longest(self) -> int:
         restarts = self._container.format.name in _RESTARTS

@@ -15,9 +15,10 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.error import FFmpegError
 
+from .glued import packets_of
 from .notes import Notes
 from .opening import MediaFile
-from .video_index import VideoIndex, open_video, packets_of
+from .video_index import VideoIndex, open_video
 
 _LOOK = 12  # frames after which it is known whether their times are in order
 _REORDERED = 16  # frames that may come out later than their packet went in: H.264, A.3.1

@@ -7,7 +7,6 @@ in the order of their times; ``index`` counts them so.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -20,6 +19,7 @@ from av.stream import Disposition
 
 from ..errors import VideoError
 from ..timeline import MAX_FPS
+from .glued import LATE, RESTARTING, one_after_another, options, packets_of
 from .headers import video_codec
 from .notes import Notes
 from .opening import MediaFile, name_of, open_media, reason
@@ -28,14 +28,9 @@ from .opening import MediaFile, name_of, open_media, reason
 _EXACT_HEADERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _SLACK = Fraction(1, 2)  # seconds that may be missing: headers are not that exact
 _ABSURD = 100  # a promise of so many times what is there, and more than an hour, is a placeholder
-# MPEG-TS: several recordings one after the other may bring programmes and streams of their own
-_MPEGTS = {"scan_all_pmts": "1"}
-_WHOLE = {"probesize": str(2**31 - 1), "analyzeduration": str(2**31 - 1)}
-_RESTARTING = ("mpegts", "mpeg")  # containers whose clock may start anew; FFmpeg's TS_DISCONT
 _BACK, _FORWARD = Fraction(1, 10), 10  # seconds of a jump that say so, as ffmpeg has them
 _USUAL = [Fraction(n) for n in (24, 25, 30, 50, 60, 100, 120)]
 _USUAL += [Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)]
-_LATE = 3  # packets of a stream that the demuxer gives only when it has seen the whole file
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails
 _ONE_FRAME = 25  # the rate of a single frame that is shown for next to nothing
 _UNSET = -(2**63)
@@ -114,8 +109,7 @@ class _Packets:
 
 def open_video(file: MediaFile, *, deep: bool = False) -> Any:
     """An open container, set so that every stream of glued recordings is found."""
-    options = _MPEGTS | _WHOLE if deep else _MPEGTS
-    return open_media(file, VideoError, "a video", options=options)
+    return open_media(file, VideoError, "a video", options=options(deep=deep))
 
 
 def film_of(container: Any, file: MediaFile) -> Any:
@@ -149,22 +143,6 @@ def film_of(container: Any, file: MediaFile) -> Any:
     return film
 
 
-def packets_of(container: Any, streams: list[Any], failed: Callable[[], None]) -> Iterator[Any]:
-    """Packets in file order; what cannot be read is left out, and ``failed`` is told."""
-    while True:
-        some = False
-        try:
-            for packet in container.demux(streams):
-                if packet.size:
-                    some = True
-                    yield packet
-            return
-        except (FFmpegError, OSError):
-            failed()
-            if not some:
-                return
-
-
 def scan(file: MediaFile, notes: Notes) -> VideoIndex:
     """Read all packets of a file once. Raises VideoError for what is not a video."""
     try:
@@ -195,7 +173,7 @@ class _Scan:
             container.close()
 
     def _read(self, container: Any) -> None:
-        restarts = self._kind in _RESTARTING
+        restarts = self._kind in RESTARTING
         mine = {s.index for s in container.streams.video} if restarts else {self._first}
         self._packets, self._broken, self._alpha = _Packets(), 0, False
         ends = [0] * len(container.streams)
@@ -218,11 +196,14 @@ class _Scan:
     def index(self, notes: Notes) -> VideoIndex:
         """What the pass tells. Raises VideoError for no frames, and for losses if strict."""
         tick = self._tick
-        streams = _one_after_another(self._packets, self._first)
+        streams = one_after_another(np.array(self._packets.stream), self._first)
         rows, avi = self._packets.of(streams), self._kind == "avi"
         if avi and not self._reorders:  # it counts packets; pts are FFmpeg's guesses
             rows["stamp"] = np.where(rows["dts"] == _UNSET, rows["stamp"], rows["dts"])
-        joined = _join(rows, tick) if self._kind in _RESTARTING else []
+        joined = []
+        if self._kind in RESTARTING:
+            _mend(rows, tick)
+            joined = _join(rows, tick)
         shown = rows["hidden"] == 0
         if not shown.any() and self._promised is not None:
             raise VideoError(
@@ -234,7 +215,7 @@ class _Scan:
         times = np.sort(rows["stamp"][shown])
         end = _end(times, int(stops[shown].max()), tick)
         for cut in joined:  # a recording that ends abruptly is marked, although it is whole
-            rows["marred"][max(0, cut - _LATE) : cut] = 0
+            rows["marred"][max(0, cut - LATE) : cut] = 0
         self._note_losses(notes, times, tick, rows["stamp"][rows["marred"] != 0])
         if avi:
             self._note_missing(notes, int(rows["dts"].max()) + 1)
@@ -300,22 +281,17 @@ def _has_alpha(packet: Any) -> bool:
     return int.from_bytes(extra[:8], "big") == 1  # BlockAddID 1: alpha, in VP8 and VP9
 
 
-def _one_after_another(packets: _Packets, first: int) -> list[int]:
-    """The chosen stream, and each that starts in the file where the one before has ended."""
-    column = np.array(packets.stream)
-    places = {int(s): np.flatnonzero(column == s) for s in np.unique(column)}
-    if first not in places:
-        return [first]
-
-    def nearly_last(at: np.ndarray) -> int:
-        return int(at[max(0, len(at) - 1 - _LATE)])
-
-    chosen, end = [first], nearly_last(places[first])
-    for stream, at in sorted(places.items(), key=lambda item: int(item[1][0])):
-        if at[0] > end and stream != first:
-            chosen.append(stream)
-            end = nearly_last(at)
-    return chosen
+def _mend(rows: dict[str, np.ndarray], tick: Fraction) -> None:
+    """Where damage made a frame appear long before or after it is decoded, one time is a guess."""
+    pts, dts = rows["pts"], rows["dts"]
+    known, ahead = (pts != _UNSET) & (dts != _UNSET), pts - dts
+    wrong = known & ((ahead < 0) | (ahead > _FORWARD / tick))
+    if not wrong.any() or not (known & ~wrong).any():
+        return
+    usual = int(np.median(ahead[known & ~wrong]))
+    jumps = np.abs(np.diff(dts, prepend=dts[:1])) > _FORWARD / tick  # it is the time of decoding
+    dts[wrong & jumps] = pts[wrong & jumps] - usual
+    rows["stamp"][wrong & ~jumps] = dts[wrong & ~jumps] + usual
 
 
 def _join(rows: dict[str, np.ndarray], tick: Fraction) -> list[int]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture, demo_speech
+from imgsync_core.engines.base import Scene
 from imgsync_core.engines.built_in.performance import perform
 from imgsync_core.engines.built_in.pose import COLUMNS
 from imgsync_core.engines.registry import engine
@@ -101,15 +102,14 @@ def test_a_seed_decides_everything():
     assert np.array_equal(one[:, :5], other[:, :5])  # chance does not touch the mouth
 
 
+def shot(picture, face, speech, time) -> Scene:
+    frames = StillFrames(Picture(picture))
+    return Scene(frames, StillFace(face), Speech(ArraySound(speech, RATE)), time, 1)
+
+
 def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech):
     time = Timeline.of_sound(speech.shape[1], RATE, 25)
-    frames = engine("built-in").animate(
-        StillFrames(Picture(picture)),
-        StillFace(face),
-        Speech(ArraySound(speech, RATE)),
-        time,
-        seed=1,
-    )
+    frames = engine("built-in").animate(shot(picture, face, speech, time))
     assert frames.n_frames == 75 and frames.size == (256, 256)
     shown = frames.read(0, 75)
     assert np.array_equal(shown[30:40], frames.read(30, 40))
@@ -123,13 +123,7 @@ def test_speaking_keeps_the_background_and_opens_the_mouth(picture, face, speech
 def test_strength_zero_is_the_picture(picture, face, speech):
     time = Timeline.of_sound(speech.shape[1], RATE, 25)
     still = dict.fromkeys(("mouth", "head", "blink", "expression"), 0.0)
-    frames = engine("built-in", still).animate(
-        StillFrames(Picture(picture)),
-        StillFace(face),
-        Speech(ArraySound(speech, RATE)),
-        time,
-        seed=1,
-    )
+    frames = engine("built-in", still).animate(shot(picture, face, speech, time))
     assert (frames.read(0, 75) == picture).all()
 
 
@@ -137,7 +131,7 @@ def test_a_clip_is_followed(picture, face, speech):
     clip = ArrayFrames(np.stack([np.roll(picture, i, 1) for i in range(4)]), Fraction(25))
     time = Timeline.of_frames(4, 25, RATE, RATE // 10)
     voice, follow = ArraySound(speech[:, : RATE // 10], RATE), FollowedFace(clip, clip, face)
-    frames = engine("built-in").animate(clip, follow, Speech(voice), time, seed=1)
+    frames = engine("built-in").animate(Scene(clip, follow, Speech(voice), time, 1))
     assert frames.read(0, 4).shape == (4, 256, 256, 3)
 
 

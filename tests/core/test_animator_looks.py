@@ -9,6 +9,7 @@ from PIL import Image
 
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
+from imgsync_core.engines.base import Scene
 from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
@@ -193,7 +194,7 @@ def test_a_clip_forgets_what_it_said(picture):
     faces = GivenFaces(clip, clip, [[seen(o)] for o in old], seen(old[0]))
     sound = ArraySound(np.zeros((1, n * RATE // 25), np.float32), RATE)
     timeline = Timeline.of_frames(n, 25, RATE, n * RATE // 25)
-    drawn = BuiltInEngine(Strength()).animate(clip, faces, Speech(sound), timeline, seed=0)
+    drawn = BuiltInEngine(Strength()).animate(Scene(clip, faces, Speech(sound), timeline))
     drawn._poses = _Told(new)
     frames = drawn.read(0, n)
 

@@ -10,7 +10,7 @@ import torch
 
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
-from imgsync_core.engines.base import Host
+from imgsync_core.engines.base import Host, Scene
 from imgsync_core.engines.echomimic import spec
 from imgsync_core.engines.echomimic.networks import Networks
 from imgsync_core.engines.echomimic.pipeline import Plan
@@ -87,7 +87,7 @@ def spoken(folder, sound, *, fps=25, source=None, face=FACE, host=None, seed=0, 
         time = Timeline.of_frames(n, fps, sound.rate, sound.n_samples)
     made = engine("echomimic", options(folder, **values), host or Host())
     track = NoFace() if face is None else StillFace(face)
-    return made.animate(source or still(), track, Speech(sound), time, seed=seed)
+    return made.animate(Scene(source or still(), track, Speech(sound), time, seed))
 
 
 def all_of(frames, step: int = 5) -> np.ndarray:

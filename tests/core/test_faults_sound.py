@@ -481,3 +481,41 @@ def test_wrappers_pass_notes_on(ffmpeg, tmp_path):
     assert sound.notes
     assert Part(sound, 0, 9).notes == Padded(sound, 1, 1).notes == sound.notes
     assert trim(sound, 0.5).notes == sound.notes
+
+
+# -- recordings glued together --
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        [],
+        ["-mpegts_start_pid", 0x200],
+        ["-mpegts_start_pid", 0x300, "-mpegts_service_id", 7, "-mpegts_pmt_start_pid", 0x1200],
+        ["-mpegts_start_pid", 0x300, "-mpegts_pmt_start_pid", 0x1200, "-output_ts_offset", 5],
+        ["-output_ts_offset", 5000],
+    ],
+)
+@pytest.mark.parametrize("kind", ["mp2", "aac"])
+@pytest.mark.parametrize("film", [True, False])
+def test_all_sound_of_glued_transport_streams(ffmpeg, heard, tmp_path, second, kind, film):
+    """The next recording may have tracks of its own, and a clock of its own."""
+    parts = []
+    for pitch in (300, 900):
+        parts.append(tmp_path / f"{pitch}.ts")
+        picture = ["-f", "lavfi", "-i", "testsrc2=s=64x48:d=2", "-c:v", "mpeg2video"]
+        tone = ["-f", "lavfi", "-i", f"sine=f={pitch}:d=2:r={RATE}"]
+        where = second if pitch == 900 else []
+        ffmpeg(*tone, *(picture if film else []), "-c:a", kind, *where, parts[-1])
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    first, other = (heard(part) for part in parts)
+    sound = FileSound(both)
+    got = samples(sound)
+    assert got.shape[1] == first.shape[1] + other.shape[1]
+    cut, near = first.shape[1], 2500  # samples: decoders fade from one into the other
+    close = 1e-3  # AAC has noise that decoders make up
+    assert np.abs(got[:, : cut - near] - first[:, :-near]).max() < close
+    assert np.abs(got[:, cut + near :] - other[:, near:]).max() < close
+    assert told(sound, "starts anew") and not sound.copyable
+    assert (samples(sound) == got).all()

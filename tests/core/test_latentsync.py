@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from imgsync_core.audio.speech import Speech
-from imgsync_core.engines.base import Host
+from imgsync_core.engines.base import Host, Scene
 from imgsync_core.engines.latentsync import networks, pipeline, spec
 from imgsync_core.engines.latentsync.engine import LatentSyncEngine
 from imgsync_core.engines.latentsync.spec import OPTIONS
@@ -113,7 +113,7 @@ def dubbed(loaded, source, sound, faces=None, host=None, seed=0, fps=None, **val
 def animated(made, source, faces, sound, time, seed=0):
     """As a job does it: the clip as long as the engine wants it, the face by the clip's frame."""
     shown = extend(source, made.frames_for(sound, time), Extension(made.lengthening))
-    return made.animate(shown, OfClip(faces, shown), Speech(sound), time, seed=seed)
+    return made.animate(Scene(shown, OfClip(faces, shown), Speech(sound), time, seed))
 
 
 class OfClip(FaceTrack):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imgsync_core.audio.speech import Speech
-from imgsync_core.engines.base import Host
+from imgsync_core.engines.base import Host, Scene
 from imgsync_core.engines.musetalk import pipeline, spec
 from imgsync_core.engines.musetalk.engine import MuseTalkEngine
 from imgsync_core.engines.musetalk.model import load_unet
@@ -70,7 +70,7 @@ def made_by(loaded, source, sound, faces=None, host=None, seed=0, **values):
 
 def animated(engine, source, faces, sound, time, seed=0):
     shown = extend(source, engine.frames_for(sound, time), Extension(engine.lengthening))
-    return engine.animate(shown, OfClip(faces, shown), Speech(sound), time, seed=seed)
+    return engine.animate(Scene(shown, OfClip(faces, shown), Speech(sound), time, seed))
 
 
 class Quick:

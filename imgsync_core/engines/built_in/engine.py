@@ -14,7 +14,7 @@ from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource, View
 from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
-from ..base import Engine, Host, Values
+from ..base import Engine, Host, Scene, Values
 from .following import Dub, quietest
 from .performance import perform
 from .pose import COLUMNS, Strength
@@ -49,19 +49,11 @@ class BuiltInEngine(Engine):
         self.strength = strength
         self.written, self.offset = written, offset
 
-    def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
-        seed: int,
-    ) -> FrameSource:
+    def animate(self, scene: Scene) -> FrameSource:
         """seed: of head and blinks; the same seed gives the same frames."""
-        poses = Performance(speech, timeline, seed, self.written, self.offset)
-        kind = _Speaking if source.n_frames == 1 else _Following
-        return kind(source, timeline, poses, faces, self.strength)
+        poses = Performance(scene.speech, scene.timeline, scene.seed, self.written, self.offset)
+        kind = _Speaking if scene.source.n_frames == 1 else _Following
+        return kind(scene.source, scene.timeline, poses, scene.faces, self.strength)
 
 
 class Performance:

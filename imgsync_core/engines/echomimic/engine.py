@@ -19,12 +19,11 @@ from torch import Tensor
 from ...audio.speech import Speech
 from ...audio.whisper_features import Features, n_chunks
 from ...errors import InputError
-from ...face.tracks import FaceTrack
 from ...media.frames import FrameSource
 from ...nn.unet import UNet
 from ...timeline import Timeline
 from ...watcher import Watcher
-from ..base import Chunk, Engine, Host, Values
+from ..base import Chunk, Engine, Host, Scene, Values
 from ..runtime.hearing import heard, with_silence
 from ..runtime.square import SquarePaste, alone, squeezed
 from ..runtime.stream import Attempt, StreamedFrames
@@ -50,29 +49,27 @@ class EchoMimicEngine(Engine):
         self.values, self.host = values, host
         self._published = values["mode"] == "reference"
 
-    def animate(
-        self, source: FrameSource, faces: FaceTrack, speech: Speech, timeline: Timeline, *,
-        seed: int,
-    ) -> FrameSource:  # fmt: skip
-        """source: its first frame is drawn.   seed: of the noise.
+    def animate(self, scene: Scene) -> FrameSource:
+        """Of the source the first frame is drawn; the seed is that of the noise.
 
         Raises WeightsError for files that are missing, InputError for a rate that the published
         pipeline does not have; what the files hold is looked at when the first frame is read.
         """
+        source, timeline = scene.source, scene.timeline
         if self._published and timeline.fps != FPS:
             raise InputError(
                 f"The published pipeline makes {FPS} frames a second, not {float(timeline.fps):g}. "
                 f"Set the frame rate to {FPS}, or use the default mode."
             )
         networks = Networks.of(self.values, self.host)
-        face, side = faces.at(0), self.values["resolution"]
+        face, side = scene.faces.at(0), self.values["resolution"]
         crop = middle(source.size) if face is None else crop_around(face.outline, source.size)
 
         def made(watcher: Watcher) -> Iterator[Chunk]:
             frame, start = source.read(0, 1)[0], 0
             pixels = self._square(frame, crop)
-            drawer = self._drawer(networks, pixels[:, :3], crop, seed)
-            features = self._features(speech, timeline, networks, drawer.unet, watcher)
+            drawer = self._drawer(networks, pixels[:, :3], crop, scene.seed)
+            features = self._features(scene.speech, timeline, networks, drawer.unet, watcher)
             show = self._showing(frame, crop, pixels)
             for squares in self._squares(drawer, features, timeline, watcher):
                 watcher.check()

@@ -97,7 +97,6 @@ SPEC = EngineSpec(
     wants="crop",
     options=OPTIONS,
     needs=NEEDS,
-    devices=("cuda", "mps"),
     cost=_cost,
     windows=_windows,
     virtue="the whole head moves",

@@ -15,14 +15,13 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from ...audio.speech import Speech
 from ...audio.whisper_features import n_chunks, n_features
 from ...face.tracks import FaceTrack
 from ...media.extend import Mode
 from ...media.frames import FrameSource
 from ...media.sound import Sound
 from ...timeline import Timeline
-from ..base import Host, Values
+from ..base import Host, Scene, Values
 from ..runtime.crop import crops, pixel_values
 from ..runtime.hearing import heard, n_at_16_khz, with_silence
 from ..runtime.lips import LipEngine, Networks
@@ -65,31 +64,24 @@ class LatentSyncEngine(LipEngine):
         n = n_features(max(n_at_16_khz(_padded(sound, timeline, self._way)), 400))
         return max(timeline.n_frames, n_chunks(n, timeline.fps))
 
-    def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
-        seed: int,
-    ) -> FrameSource:
-        """seed: of the noise.
+    def animate(self, scene: Scene) -> FrameSource:
+        """The scene's seed is that of the noise.
 
         Raises WeightsError for files that are missing or for crops of the wrong size; what the
         files hold is looked at when the first frame is read.
         """
         resolution = self._resolution()
-        wanted = self.frames_for(speech.sound, timeline)
+        source, timeline, sound = scene.source, scene.timeline, scene.speech.sound
+        wanted = self.frames_for(sound, timeline)
 
         def redrawn(networks: Networks, check: Callable[[], None]) -> Redrawn:
-            way, sound = self._way, _padded(speech.sound, timeline, self._way)
+            way, padded = self._way, _padded(sound, timeline, self._way)
             features = heard(
-                sound, networks.hear, check, overlapped=way.overlapped, coarse=way.coarse
+                padded, networks.hear, check, overlapped=way.overlapped, coarse=way.coarse
             )
             return self._redrawn(
-                source, self._track(source, faces, resolution, check),
-                Drawer(networks, resolution, seed),
+                source, self._track(source, scene.faces, resolution, check),
+                Drawer(networks, resolution, scene.seed),
                 lambda start, stop: features.chunks(start, stop, timeline.fps), wanted,
             )  # fmt: skip
 

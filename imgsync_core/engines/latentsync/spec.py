@@ -80,14 +80,7 @@ def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
 
 
 SPEC = EngineSpec(
-    "latentsync",
-    "LatentSync 1.5 / 1.6",
-    "openrail++, see the model card",
-    draws="lips",
-    options=OPTIONS,
-    needs=NEEDS,
-    devices=("cuda", "mps"),
-    cost=_cost,
-    windows=in_windows_of(WINDOW),
+    "latentsync", "LatentSync 1.5 / 1.6", "openrail++, see the model card",
+    draws="lips", options=OPTIONS, needs=NEEDS, cost=_cost, windows=in_windows_of(WINDOW),
     virtue="the finer lips, slower",
-)
+)  # fmt: skip

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from ...audio.speech import Speech
 from ...audio.whisper_features import Features
 from ...face.outline import five_points
 from ...face.tracks import FaceTrack
@@ -22,7 +21,7 @@ from ...media.extend import Mode
 from ...media.frames import FrameSource
 from ...media.sound import Sound
 from ...timeline import Timeline
-from ..base import Host, Values
+from ..base import Host, Scene, Values
 from ..runtime import boxes
 from ..runtime.hearing import at_16_khz, with_silence
 from ..runtime.lips import LipEngine, Networks
@@ -57,26 +56,19 @@ class MuseTalkEngine(LipEngine):
         """There and back; as published with each end frame twice."""
         return "mirrored" if self._published else "ping-pong"
 
-    def animate(
-        self,
-        source: FrameSource,
-        faces: FaceTrack,
-        speech: Speech,
-        timeline: Timeline,
-        *,
-        seed: int,
-    ) -> FrameSource:
-        """seed: of latents, which only the published way draws at random.
+    def animate(self, scene: Scene) -> FrameSource:
+        """The scene's seed is that of latents, which only the published way draws at random.
 
         Raises WeightsError for files that are missing; what they hold is looked at when the first
         frame is read.
         """
         version = version_of(self.values["version"], self._weights())
+        source, timeline = scene.source, scene.timeline
 
         def redrawn(networks: Networks, check: Callable[[], None]) -> Redrawn:
-            features = self._features(networks, speech.sound, timeline, check)
-            track = self._track(source, faces, version, check)
-            drawer = Drawer(networks, seed if self._published else None)
+            features = self._features(networks, scene.speech.sound, timeline, check)
+            track = self._track(source, scene.faces, version, check)
+            drawer = Drawer(networks, scene.seed if self._published else None)
             return self._redrawn(
                 source, track, drawer, version,
                 lambda start, stop: features.chunks(start, stop, timeline.fps), timeline.n_frames,

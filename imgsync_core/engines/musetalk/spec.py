@@ -72,14 +72,8 @@ def _cost(values: Values, size: tuple[int, int], n_frames: int) -> Cost:
 
 
 SPEC = EngineSpec(
-    "musetalk",
-    "MuseTalk 1.5 / 1.0",
+    "musetalk", "MuseTalk 1.5 / 1.0",
     "any purpose, also commercial, says its README; see the model card",
-    draws="lips",
-    options=OPTIONS,
-    needs=NEEDS,
-    devices=("cuda", "mps"),
-    cost=_cost,
-    windows=in_windows_of(BATCH),
+    draws="lips", options=OPTIONS, needs=NEEDS, cost=_cost, windows=in_windows_of(BATCH),
     virtue="fast and small: one pass a frame, crops of 256 px",
-)
+)  # fmt: skip
