@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -173,9 +174,10 @@ def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = 
 
 def _refuse_own_source(task: Task) -> None:
     for source in (task.picture, task.sound):
-        if source is None or not (task.target.exists() and Path(source).exists()):
+        # unlike Path.exists these answer for names that no disk takes
+        if source is None or not (os.path.exists(task.target) and os.path.exists(source)):
             continue
-        if task.target.samefile(source):
+        if os.path.samefile(task.target, source):
             raise OutputError(
                 f"{task.target} is what the video is made of. Choose another name for the result."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def tasks(files: list[str], output: str | None, verb: str, ending: str) -> list[
 
 def _resolved(file: str) -> list[str]:
     """The files of a pattern, sorted; anything else as it is."""
-    if Path(file).exists() or not glob.has_magic(file):
+    if os.path.exists(file) or not glob.has_magic(file):
         return [file]
     found = sorted(glob.glob(file))
     if not found:
@@ -86,7 +87,7 @@ def _named(pattern: str, n: int, picture: str, sound: str | None) -> str:
 def _free(path: Path) -> Path:
     """The path, or the first with a number that is not there yet: nobody named it."""
     tried, number = path, 1
-    while tried.exists():
+    while os.path.exists(tried):
         number += 1
         tried = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return tried
