@@ -21,9 +21,9 @@ def engine_input() -> Any:
         "engine",
         options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
         tooltip="What moves the face. built-in needs no download and no GPU; latentsync and "
-        "musetalk draw the lips anew, echomimic the whole head of a still; they need their weights "
-        "and a GPU, musetalk a small one; auto takes the best that can run here, and only extends "
-        "the picture where no face is found.",
+        "musetalk draw the lips anew, echomimic and hallo2 the whole head of a still, hallo2 for "
+        "long speech; they need their weights and a GPU, musetalk a small one; auto takes the best "
+        "that can run here, and only extends the picture where no face is found.",
     )
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from . import whisper_mel as mel
+from .passing import Passing
 
 STEPS = 50  # features a second
 PIECE = 3000  # mel frames that Whisper takes at once
@@ -87,7 +88,7 @@ def pieces(n_mel: int, overlapped: bool) -> list[Piece]:
     ]
 
 
-class Features:
+class Features(Passing):
     """The features of a sound, worked out piece by piece as frames ask for them, in order.
 
     blocks: makes an iterator over the sound, mono float32 (n,) at 16 kHz; it is called twice.
@@ -108,11 +109,9 @@ class Features:
     ) -> None:
         missing = max(0, mel.SHORTEST - n_samples)
         self._blocks = lambda: _padded(blocks(), missing)
-        self.n = n_features(n_samples + missing)
         self._reach, self._silent = reach, silent
-        self._made = self._features(mel.n_frames(n_samples + missing), encode, overlapped)
-        self._held: Tensor | None = None
-        self._start = 0  # of what is held
+        made = self._features(mel.n_frames(n_samples + missing), encode, overlapped)
+        super().__init__(made, n_features(n_samples + missing))
 
     def chunks(self, start: int, stop: int, fps: Fraction) -> Tensor:
         """What the model hears at frames ``[start, stop)``: (t, 10 * layers, channels).
@@ -120,23 +119,7 @@ class Features:
         ``start`` never goes back.
         """
         indices = chunk_indices(start, stop, fps, self.n, self._reach)
-        held = self._from(int(indices[0, 0]), int(indices[-1, -1]) + 1)
-        rows = held[torch.from_numpy(indices - self._start).to(held.device)]  # t 10 layers c
-        return rows.flatten(1, 2)
-
-    def _from(self, start: int, stop: int) -> Tensor:
-        held = self._held
-        while held is None or self._start + len(held) < stop:
-            new = next(self._made)
-            if held is None:
-                held = new
-                continue
-            drop = min(max(0, start - self._start), len(held))
-            held, self._start = torch.cat([held[drop:], new]), self._start + drop
-        self._held = held
-        if self._start + len(held) >= self.n:
-            self._made.close()  # nothing more is heard: who hears can be let go
-        return held
+        return self.at(indices).flatten(1, 2)  # t 10 layers c
 
     def _features(
         self, n_mel: int, encode: Encode, overlapped: bool

@@ -73,13 +73,36 @@ def guided_by_all(told: Cond, scale: float, *, in_turn: bool = False) -> Guidanc
         if anything, is zeros in the unconditional pass.
     scale, in_turn: as of `guided_by`.
     """
+    silent = {name: Context(unconditional=1) for name in told.context}
+    return guided_from(replace(told, context=silent, added=None), told, scale, in_turn=in_turn)
+
+
+def guided_from(nothing: Cond, told: Cond, scale: float, *, in_turn: bool = False) -> Guidance:
+    """Guidance away from a condition that says other things, or nothing; each for a single item.
+
+    nothing: contexts that are ``unconditional``, or have keys and values made beforehand for as
+        many rows as those of ``told``; nothing added = zeros.
+    scale, in_turn: as of `guided_by`.
+    """
     if scale <= 1:
         return Guidance((told,))
     if in_turn:
-        silent = {name: Context(unconditional=1) for name in told.context}
-        return Guidance((replace(told, context=silent, added=None), told), scale)
-    both = {name: replace(context, unconditional=1) for name, context in told.context.items()}
+        return Guidance((nothing, told), scale)
+    both = {name: _together(nothing.context[name], told.context[name]) for name in told.context}
     added = told.added
     if added is not None:
-        added = torch.cat([torch.zeros_like(added), added])
-    return Guidance((replace(told, context=both, added=added),), scale)
+        without = torch.zeros_like(added) if nothing.added is None else nothing.added
+        added = torch.cat([without, added])
+    before = {site: torch.cat([nothing.before[site], x]) for site, x in told.before.items()}
+    return Guidance((replace(told, context=both, added=added, before=before),), scale)
+
+
+def _together(nothing: Context, told: Context) -> Context:
+    """Both in one batch, the unconditional one first."""
+    if nothing.unconditional:
+        return replace(told, unconditional=nothing.unconditional)
+    made: dict[str, KeysValues] = {}
+    for site, (keys, values) in told.projected.items():
+        without = nothing.projected[site]
+        made[site] = torch.cat([without[0], keys]), torch.cat([without[1], values])
+    return Context(projected=made)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import InputError
-from . import built_in, echomimic, extend, latentsync, musetalk
+from . import built_in, echomimic, extend, hallo2, latentsync, musetalk
 from .base import PLAIN, Engine, EngineSpec, Host
 from .options import Option, checked
 
@@ -19,12 +19,13 @@ _ENGINES: dict[str, tuple[EngineSpec, str]] = {
     latentsync.SPEC.name: (latentsync.SPEC, ".latentsync.engine"),
     musetalk.SPEC.name: (musetalk.SPEC, ".musetalk.engine"),
     echomimic.SPEC.name: (echomimic.SPEC, ".echomimic.engine"),
+    hallo2.SPEC.name: (hallo2.SPEC, ".hallo2.engine"),
     extend.SPEC.name: (extend.SPEC, ".extend"),
 }
 NAMES = tuple(n for n, (spec, _) in _ENGINES.items() if spec.draws != "nothing")  # for users
 # By auto, the best looking first: the next is for whom that one is too large. The last always runs.
 # Of a still the whole head moves rather than the lips in it.
-PREFERRED = ("echomimic", "latentsync", "musetalk", "built-in", "extend")
+PREFERRED = ("hallo2", "echomimic", "latentsync", "musetalk", "built-in", "extend")
 
 
 def spec_of(name: str) -> EngineSpec:

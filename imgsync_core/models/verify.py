@@ -61,6 +61,8 @@ def _hash(model: Published, path: Path) -> str:
 
 
 def _contents(model: Published, path: Path) -> str:
+    if not model.keys:
+        return ""  # nothing is known of what is inside
     try:
         tensors = read(path).tensors
     except WeightsError as e:

@@ -62,3 +62,18 @@ def temporal_params(
         divisor=outer // inner,
     )
     return params, frozenset(inside)
+
+
+def moving_params(
+    tensors: Mapping[str, Tensor], *, groups: int, heads: int
+) -> tuple[UNetParams, TemporalParams, frozenset[str]]:
+    """The shapes of a UNet and of its temporal stages, and the full names of those.
+
+    groups: of norms per frame.   heads: of the attentions along time. KeyError if the tensors are
+    another network's, ValueError where nothing would move.
+    """
+    unet = unet_params(tensors, groups=groups, joint=False)
+    temporal, moving = temporal_params(tensors, heads)
+    if not moving:
+        raise ValueError("there are no motion modules among them: all frames would be alike")
+    return unet, temporal, moving

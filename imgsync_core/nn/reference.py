@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from .attention import attend, split
-from .stages import Cond, Reader, SelfAttention, spread
+from .stages import Cond, Cross, FeedForward, Reader, SelfAttention, spread
+from .table import layers
+from .unet import Site, UNet, UNetParams
 
 
 class RecordingSelf(SelfAttention):
@@ -49,6 +51,26 @@ class ReferenceSelf(Reader):
             alone = attend(query[:unconditional], keys[:unconditional], values[:unconditional])
             told = torch.cat([alone, told])
         return self.to_out[0](told)
+
+
+def recorder(unet: UNetParams, heads: int, *, reads: str = "", context: int | None = None) -> UNet:
+    """A network that looks: it has no output, but leaves its tokens by site.
+
+    reads, context: name and channels of tokens that it reads, if any.
+    """
+
+    def tokens(site: Site) -> dict[tuple[str, str], nn.Module]:
+        width, path = site.channels, site.path("attentions")
+        stages: dict[tuple[str, str], nn.Module] = {
+            ("norm1", "attn1"): RecordingSelf(width, heads, site=path)
+        }
+        if context:
+            read = Cross(width, heads, reads=reads, site=path, context=context)
+            stages["norm2", "attn2"] = read
+        stages["norm3", "ff"] = FeedForward(width)
+        return stages
+
+    return UNet(unet, layers(unet, tokens))
 
 
 def sites(network: nn.Module) -> list[str]:

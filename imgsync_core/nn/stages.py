@@ -46,6 +46,18 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Areas:
+    """Regions of the picture, for stages that keep them apart.
+
+    masks: by level, 0 to 1 (regions, s): how much each token is in each of them.
+    strengths: of what each region adds; 1 is natural.
+    """
+
+    masks: tuple[Tensor, ...]
+    strengths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Cond:
     """All that a stage may look at besides ``x``; what is absent is None.
 
@@ -55,6 +67,8 @@ class Cond:
     context: what is read, by name ("audio", "face").
     added: features to add to what the first convolution makes, (b f) c h w.
     record: where recording stages leave their normalised tokens, by site.
+    before: tokens of the frames that a clip goes on from, by site, (b, n, s, c).
+    areas: regions of the picture.
     """
 
     frames: int = 1
@@ -63,6 +77,8 @@ class Cond:
     context: Mapping[str, Context] = field(default_factory=dict)
     added: Tensor | None = None
     record: dict[str, Tensor] | None = None
+    before: Mapping[str, Tensor] = field(default_factory=dict)
+    areas: Areas | None = None
 
 
 def spread(x: Tensor, rows: int) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import Attention
-from .stages import TRANSFORMER_EPS, Cond, FeedForward, FrameNorm, TransformerBlock
+from .stages import TRANSFORMER_EPS, Cond, FeedForward, FrameNorm, TransformerBlock, spread
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,24 @@ class Temporal(nn.Module):
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(b f) c h w -> (b f) c h w."""
         return self.temporal_transformer(x, cond)
+
+
+class Continued(Temporal):
+    """The same for a clip that goes on from frames before it, which come first in time.
+
+    site: name under which the condition has the tokens of those frames.
+    """
+
+    def __init__(self, channels: int, params: TemporalParams, *, site: str) -> None:
+        super().__init__(channels, params)
+        self.site = site
+
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        """(b f) c h w -> (b f) c h w."""
+        before, (h, w) = cond.before[self.site], x.shape[-2:]
+        x = spread(x, len(before) * cond.frames)
+        maps = rearrange(before, "b n (h w) c -> b n c h w", h=h, w=w)
+        clip = torch.cat([maps, rearrange(x, "(b f) c h w -> b f c h w", f=cond.frames)], dim=1)
+        told = replace(cond, frames=clip.shape[1])
+        out = super().forward(clip.flatten(0, 1), told)
+        return out.unflatten(0, clip.shape[:2])[:, maps.shape[1] :].flatten(0, 1)

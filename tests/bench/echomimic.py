@@ -228,8 +228,8 @@ def denoising(args: argparse.Namespace) -> None:
 
 
 def told_by(words: list[str]) -> str:
-    """What this script prints, run again with more words."""
-    command = [sys.executable, __file__, *sys.argv[1:], *words]
+    """What the script prints, run again with more words."""
+    command = [sys.executable, *sys.argv, *words]
     # glibc learns to keep large blocks that were freed, more of them in a longer run; so that what
     # is held is measured and not what the allocator hoards, it may not learn
     env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}

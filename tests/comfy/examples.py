@@ -14,7 +14,7 @@ from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.timeline import Timeline
 
-from ..core import tiny_echomimic, tiny_musetalk
+from ..core import tiny_echomimic, tiny_hallo2, tiny_musetalk
 from ..core.tiny_latentsync import write_all
 from .serving import ROOT
 
@@ -60,3 +60,4 @@ def furnish(base: Path) -> None:
     (version / "sd-vae-ft-mse").rename(weights / "vae" / "sd-vae-ft-mse")
     tiny_musetalk.write_unet(weights / "musetalk" / "MuseTalk-1.5" / "unet.pth")
     tiny_echomimic.write_all(weights / "echomimic")
+    tiny_hallo2.write_all(weights)

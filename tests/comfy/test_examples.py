@@ -29,6 +29,7 @@ WRITTEN = {  # seconds of the longest sound and the rate of the picture: frames,
     "still_to_life_latentsync": 15,
     "dub_a_video_musetalk": 15,
     "speaking_portrait_echomimic": 15,
+    "long_speech_hallo2": 33,  # as the mix
 }
 
 
@@ -48,7 +49,7 @@ def graph(name: str) -> dict:
     for _, inputs in nodes.values():
         if inputs.get("engine") == "latentsync":
             inputs["engine.steps"] = 1
-        if inputs.get("engine") == "echomimic":
+        if inputs.get("engine") in ("echomimic", "hallo2"):
             inputs |= {"engine.steps": 1, "engine.resolution": 64}
     return nodes
 

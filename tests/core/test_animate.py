@@ -199,7 +199,7 @@ def test_faces(imgsync, files):
 @pytest.mark.parametrize(
     ("engine", "words"),
     [("built-in", "Built-in animator: "),
-     ("auto", "Built-in animator (echomimic lacks its weights (echomimic, ")],
+     ("auto", "Built-in animator (hallo2 lacks its weights (hallo2, ")],
 )  # fmt: skip
 def test_the_command_says_what_to_expect(imgsync, files, engine, words, monkeypatch):
     monkeypatch.setenv("IMGSYNC_MODELS", str(files))  # none in it

@@ -19,7 +19,7 @@ LEVEL = {
 MODULES = sorted(CORE.rglob("*.py"))
 NODES = sorted((ROOT / "nodes").glob("*.py"))
 ONLY_HOME = {
-    "av": {"media"}, "PIL": {"media", "demo"}, "torchaudio": {"audio"}, "tqdm": {"cli"},
+    "av": {"media"}, "PIL": {"media", "demo"}, "torchaudio": {"audio", "nn"}, "tqdm": {"cli"},
     "comfy": set(), "comfy_api": set(), "folder_paths": set(), "server": set(), "nodes": set(),
 }  # fmt: skip
 
@@ -209,6 +209,18 @@ from imgsync_core.engines.runtime.files import missing
 found = [(name, len(missing(spec_of(name).needs, {{}}, None))) for name in NAMES]
 print(json.dumps([n for n in {HEAVY} if n in sys.modules]))"""
     assert fresh(code) == []
+
+
+def test_engines_are_imported_without_torchaudio():
+    """Whose wheel may not fit torch; what needs it says so when it runs."""
+    code = """
+import json, sys
+from importlib import import_module
+from imgsync_core.engines.registry import _ENGINES
+for _, module in _ENGINES.values():
+    import_module(module, "imgsync_core.engines")
+print(json.dumps("torchaudio" in sys.modules))"""
+    assert fresh(code) is False
 
 
 def test_the_command_needs_no_torch(tmp_path):

@@ -604,7 +604,7 @@ def test_files_that_do_not_fit_together(weights, tmp_path):
 
 
 def test_options_are_declared_and_checked():
-    assert NAMES == ("built-in", "latentsync", "musetalk", "echomimic")
+    assert NAMES == ("built-in", "latentsync", "musetalk", "echomimic", "hallo2")
     for option in OPTIONS:
         assert option.checked(option.default) == option.default
     strengths = {o.name for o in options_of("built-in") if o.strength}

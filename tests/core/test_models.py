@@ -143,7 +143,9 @@ LISTS = {
     "echomimic_motion": ["echomimic/keys/motion_module", "echomimic/keys/motion_module_acc"],
     "echomimic_reference": ["echomimic/keys/reference_unet"],
     "echomimic_locator": ["echomimic/keys/face_locator"],
+    "wav2vec2_base": ["hallo2/keys/wav2vec2_base_960h"],
 }
+HALLO2 = ("reference_unet", "denoising_unet", "face_locator", "imageproj", "audioproj")
 
 
 @pytest.mark.parametrize("ours", LISTS)
@@ -154,8 +156,31 @@ def test_the_lists_of_keys_are_those_of_the_published_files(ours):
     shipped = json.loads(gzip.decompress(KEYS.read_bytes()))
     for theirs in LISTS[ours]:
         entries = json.loads((folder / f"{theirs}.json").read_text(encoding="utf-8"))
+        if "shape" in next(iter(entries.values())):
+            entries = {key: (entry["shape"], entry["dtype"]) for key, entry in entries.items()}
         assert shipped[ours] == {key: shape for key, (shape, _) in entries.items()}
     assert KEYS.stat().st_size < 200_000
+
+
+def test_the_list_of_a_file_with_several_networks():
+    folder = Path(__file__).resolve().parents[3] / "shared" / "engines" / "hallo2" / "keys"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/engines beside the repository")
+    wanted = {}
+    for part in HALLO2:
+        entries = json.loads((folder / f"{part}.json").read_text(encoding="utf-8"))
+        wanted |= {key: shape for key, (shape, _) in entries.items()}
+    assert json.loads(gzip.decompress(KEYS.read_bytes()))["hallo2_net"] == wanted
+    assert len(wanted) == 682 + 1946 + 16 + 4 + 8
+
+
+def test_a_file_of_which_no_keys_are_known(tmp_path):
+    """ONNX is not looked into."""
+    model = named("insightface-detector")
+    path = model.path(tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\x08\x08onnx")
+    assert verify(model, tmp_path).state == "good"
 
 
 # -- fetching --

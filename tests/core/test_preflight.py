@@ -527,7 +527,7 @@ MIMIC = ("echomimic-acc", "echomimic-motion-acc", "echomimic-reference", "echomi
 
 @pytest.mark.parametrize(
     ("still", "gigabytes", "chosen", "words"),
-    [(True, 24, "echomimic", "its weights are there"),
+    [(True, 24, "echomimic", "the whole head moves; hallo2 lacks its weights (hallo2, "),
      (True, 7, "built-in", "echomimic needs a CUDA or MPS device with 8.0 GB free"),
      (False, 24, "latentsync", "echomimic animates stills only")],
 )  # fmt: skip

@@ -77,6 +77,7 @@ def leaves(tree, path=()):
 
 
 def literals(text):
+    text = text.replace("hallo2", "")  # the engine's name is no number
     return Counter(found.lower() for found in LITERAL.findall(text))
 
 

@@ -249,7 +249,7 @@ def test_animate_auto_is_the_built_in_engine_here_and_says_why(
     chosen, asked = animate(portrait, voice, AUTO), animate(portrait, voice)
     assert torch.equal(*(out.args[0].get_components().images for out in (chosen, asked)))
     (text,) = chosen.ui["text"]
-    assert text.startswith("Built-in animator (echomimic lacks its weights")
+    assert text.startswith("Built-in animator (hallo2 lacks its weights")
     assert ": 33 frames of 192x192" in text
     assert asked.ui["text"][0].startswith("Built-in animator: 33 frames")
     assert "measured" not in text  # it is: frames were drawn
@@ -315,8 +315,9 @@ def lip_weights(comfy, pack):
     folder = Path(comfy.folder_paths.models_dir) / "imgsync"
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, 'tests/core');"
-        "import tiny_echomimic, tiny_latentsync; folder = Path(sys.argv[1]);"
-        "tiny_latentsync.write_all(folder); tiny_echomimic.write_all(folder / 'mimic')"
+        "import tiny_echomimic, tiny_hallo2, tiny_latentsync; folder = Path(sys.argv[1]);"
+        "tiny_latentsync.write_all(folder); tiny_echomimic.write_all(folder / 'mimic');"
+        "tiny_hallo2.write_all(folder / 'hallo')"
     )
     subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, check=True)
     host = pack.part("nodes.host")
@@ -416,6 +417,26 @@ def test_animate_echomimic_without_a_face_says_so(animate, voice, lip_weights):
     assert "the middle of the picture" in out.ui["text"][0]
 
 
+LONG = {"engine": "hallo2", "steps": 1, "guidance": 2.0, "pose_weight": 1.0, "face_weight": 1.0,
+        "lip_weight": 1.0, "crop_only": False, "mode": "default", "face_expansion": 1.2,
+        "overlap": 2, "resolution": 64, "weights": "hallo/hallo2/net.pth", "wav2vec": "auto",
+        "vae": "auto", "low_memory": False, "auto": False}  # fmt: skip
+
+
+def test_animate_hallo2_draws_the_head(animate, portrait, voice, lip_weights, comfy, mux):
+    found = {
+        "wav2vec": "hallo/wav2vec/wav2vec2-base-960h/model.safetensors",
+        "vae": "hallo/sd-vae-ft-mse/diffusion_pytorch_model.safetensors",
+    }
+    video, face, _ = animate(portrait, voice, {**LONG, **found}).args
+    path = mux(video, prefix="long").args[1]
+    assert probe(path)["video"]["nb_frames"] == "33" and face is not None
+    frames = video.get_components().images
+    assert frames.shape[1:] == portrait.shape[1:] and (frames[0] != frames[9]).any()
+    square = animate(portrait, voice, {**LONG, **found, "crop_only": True}).args[0]
+    assert square.get_components().images.shape[1:] == (64, 64, 3)
+
+
 def test_the_engine_widgets_are_those_that_the_engines_declare(pack):
     schema = pack.nodes["ImgSyncAudioDrivenAnimate"].GET_SCHEMA()
     engine = next(port for port in schema.inputs if port.id == "engine")
@@ -423,6 +444,7 @@ def test_the_engine_widgets_are_those_that_the_engines_declare(pack):
     assert ids["built-in"] == ["mouth", "head", "blink", "expression"]
     assert ids["latentsync"] == list(LIPS)[1:] and ids["auto"] == []
     assert ids["echomimic"] == list(HEAD)[1:]
+    assert ids["hallo2"] == list(LONG)[1:]
     assert all(port.tooltip for option in engine.options for port in option.inputs)
 
 

@@ -90,16 +90,17 @@ def manifest(engine: str, name: str) -> dict[str, tuple[int, ...]]:
 
     A folder of goldens need not bring the lists along; then the default folder's are taken.
     """
-    entries = _beside_goldens(engine, name)
+    entries = beside_goldens(engine, name)
     return {key: tuple(shape) for key, (shape, _) in entries.items()}
 
 
 def renames(engine: str, name: str) -> list[tuple[str, str]]:
     """A table that renames keys; skips where it is not there."""
-    return [(old, new) for old, new in _beside_goldens(engine, name)["renames"]]
+    return [(old, new) for old, new in beside_goldens(engine, name)["renames"]]
 
 
-def _beside_goldens(engine: str, name: str) -> dict:
+def beside_goldens(engine: str, name: str) -> dict:
+    """A list of keys as it lies there; skips where it does not."""
     tried = [folder / engine / "keys" / f"{name}.json" for folder in (FOLDER, DEFAULT)]
     for path in tried:
         if path.is_file():

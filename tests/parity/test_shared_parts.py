@@ -1,7 +1,4 @@
-"""The shared parts against the numbers of two more published models.
-
-Their engines are not here yet; what they need from ``nn`` and ``diffusion`` is, unchanged.
-"""
+"""The shared parts against the numbers of two published models, without their engines."""
 
 import pytest
 import torch

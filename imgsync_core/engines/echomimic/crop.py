@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...errors import FaceError
-from ..runtime.square import Square, inscribed, squeezed
+from ..runtime.square import ROOM, Square, around, inscribed, squeezed, whole
 
-ROOM, MARGIN = 0.5, 0.1  # of the face's box, on each side: in the square; in the mask
-SMALLEST = 16  # px of the square
+MARGIN = 0.1  # of the face's box, on each side, that is in the mask
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
@@ -41,23 +39,11 @@ class Crop:
 def crop_around(
     box: Box, size: tuple[int, int], room: float = ROOM, margin: float = MARGIN
 ) -> Crop:
-    """The square around a face in a picture of ``size`` (width, height) px.
-
-    It is never larger than the picture: the box and room around it, then square inwards.
-    Raises FaceError for one with next to no pixels.
-    """
-    left, top, right, bottom = (round(v) for v in box)  # halves to even, as numpy rounds
-    wide, high = (max(0, b - a) for a, b in ((left, right), (top, bottom)))
-    x, y = int(wide * room), int(high * room)
-    around = max(0, left - x), max(0, top - y), min(right + x, size[0]), min(bottom + y, size[1])
-    square = inscribed(around, size)
-    if square.side < SMALLEST:
-        raise FaceError(
-            f"The face leaves a square of {square.side} pixels; {SMALLEST} are needed. Use a "
-            "larger picture of it."
-        )
-    x, y = int(wide * margin), int(high * margin)
-    return Crop(square, (max(0, left - x), max(0, top - y), right + x, bottom + y))
+    """The square around a face in a picture of ``size`` (width, height) px. Raises FaceError."""
+    left, top, right, bottom = whole(box)
+    x, y = (int(max(0, b - a) * margin) for a, b in ((left, right), (top, bottom)))
+    face = max(0, left - x), max(0, top - y), right + x, bottom + y
+    return Crop(around(box, size, room), face)
 
 
 def middle(size: tuple[int, int]) -> Crop:

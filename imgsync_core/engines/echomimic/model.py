@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...diffusion.schedule import Schedule
-from ...nn.recognise import cross_width, temporal_params, unet_params
-from ...nn.reference import RecordingSelf, ReferenceSelf
+from ...nn.recognise import cross_width, moving_params, unet_params
+from ...nn.reference import ReferenceSelf, recorder
 from ...nn.stages import Cross, FeedForward
 from ...nn.table import layers
 from ...nn.temporal import TemporalParams
@@ -43,15 +43,7 @@ class Params:
 
 def recording(unet: UNetParams, heads: int = HEADS) -> UNet:
     """The network that looks at the still: it has no output, but leaves its tokens by site."""
-
-    def tokens(site: Site) -> Stages:
-        width = site.channels
-        return {
-            ("norm1", "attn1"): RecordingSelf(width, heads, site=site.path("attentions")),
-            ("norm3", "ff"): FeedForward(width),
-        }
-
-    return UNet(unet, layers(unet, tokens))
+    return recorder(unet, heads)
 
 
 def reading(params: Params) -> UNet:
@@ -78,11 +70,8 @@ def recognise(
 
     KeyError if they are another's, ValueError where they would make no motion.
     """
-    unet = unet_params(tensors, groups=groups, joint=False)
-    temporal, moving = temporal_params(tensors, temporal_heads)
+    unet, temporal, _ = moving_params(tensors, groups=groups, heads=temporal_heads)
     audio = cross_width(tensors)
-    if not moving:
-        raise ValueError("there are no motion modules among them: all frames would be alike")
     if audio is None or (unet.in_channels, unet.out_channels) != (LATENTS, LATENTS):
         raise ValueError(f"it takes {unet.in_channels} channels and audio of {audio}")
     return Params(unet, temporal, audio, heads)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
-from ..base import Cost, EngineSpec, Need, Values
+from ..base import Cost, Need, Values
 from ..options import Option
 from ..runtime import options as common
-from ..runtime.needs import AUTOENCODER, WHISPER
+from ..runtime.needs import AUTOENCODER, HEAD, WHISPER
 
 STEPS, GUIDANCE = {False: 30, True: 6}, {False: 2.5, True: 1.0}  # plain, accelerated
 LONGEST = 32  # frames that the table of positions holds
@@ -27,13 +27,11 @@ OPTIONS = (
            low=0, high=999),
     Option("guidance", float, 0, "how far voice and face lead, 1 to 4; 0 = by the weights: 2.5, "
            "accelerated 1", low=0, high=20),
-    Option("crop_only", bool, False, "show only the square around the face that is drawn"),
+    common.CROP_ONLY,
     common.MODE,
     Option("context", int, 12, "frames seen together, 8 to 24", low=2, high=LONGEST, rare=True),
-    Option("overlap", int, 3, "frames that neighbouring windows share", low=0, high=LONGEST - 1,
-           rare=True),
-    Option("resolution", int, 512, "side of the square that is drawn, in pixels", low=64,
-           high=1024, rare=True),
+    common.overlap(3, LONGEST - 1),
+    common.SQUARE,
     common.WEIGHTS,
     common.file("motion", "file motion_module.pth, or with _acc (beside the weights)"),
     common.file("reference", "file reference_unet.pth (beside the weights)"),
@@ -88,13 +86,10 @@ def _windows(values: Values, n_frames: int) -> int:
     return 1 - (-beyond // max(1, values["context"] - values["overlap"]))
 
 
-SPEC = EngineSpec(
+SPEC = HEAD(
     "echomimic",
     "EchoMimic",
     "see its model card",
-    draws="head",
-    takes=("still",),
-    wants="crop",
     options=OPTIONS,
     needs=NEEDS,
     cost=_cost,

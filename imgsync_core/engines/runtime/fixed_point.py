@@ -5,6 +5,8 @@ For who has to come to a published pipeline's own numbers; `lanczos` is another 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,17 +39,47 @@ def _pairs(source: int, target: int) -> tuple[Tensor, Tensor]:
 
 def bicubic(mask: Tensor, side: int) -> Tensor:
     """uint8 (n, n) -> (side, side) as Pillow resizes, with a filter against aliasing."""
-    if side == len(mask):
-        return mask
-    wide = _bicubic(mask.numpy(), side)
-    return torch.from_numpy(_bicubic(wide.T, side).T.copy())
+    return _pillow(mask, (side, side), cubic)
 
 
-def _bicubic(picture: np.ndarray, target: int) -> np.ndarray:
+def triangular(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 (h, w) -> (height, width) as Pillow resizes bilinearly; size: width, height.
+
+    With a filter against aliasing.
+    """
+    return _pillow(picture, size, _triangle)
+
+
+def squeezed(pixels: np.ndarray, resolution: int) -> Tensor:
+    """uint8 (h, w, c) -> (c, R, R) as Pillow resizes bilinearly; its shape is not kept."""
+    planes = torch.from_numpy(np.array(pixels)).unbind(-1)
+    return torch.stack([triangular(plane, (resolution, resolution)) for plane in planes])
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return (1 - np.abs(x)).clip(0)
+
+
+def _pillow(
+    picture: Tensor, size: tuple[int, int], kernel: Callable[[np.ndarray], np.ndarray]
+) -> Tensor:
+    out, (w, h) = picture.numpy(), size
+    flatter = h < len(out) and w * len(out) > h * out.shape[1]
+    for axis in (0, 1) if flatter else (1, 0):  # first where it shrinks more
+        if out.shape[axis] != size[1 - axis]:
+            turned = out if axis else out.T
+            turned = _resampled(turned, size[1 - axis], kernel)
+            out = turned if axis else turned.T
+    return torch.from_numpy(out.copy())
+
+
+def _resampled(
+    picture: np.ndarray, target: int, kernel: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """uint8 (h, w) -> (h, target): weights in 1 / 2^22, one rounding, cut off at 0 and 255."""
     step = picture.shape[1] / target
     at = np.arange(picture.shape[1]) + 0.5 - (np.arange(target)[:, None] + 0.5) * step
-    weight = cubic(at / max(1.0, step))
+    weight = kernel(at / max(1.0, step))
     weight = np.floor(weight / weight.sum(1, keepdims=True) * 2**22 + 0.5)
     total = picture.astype(float) @ weight.T  # integers below 2^53, and so exact
     return np.floor((total + 2**21) / 2**22).clip(0, 255).astype(np.uint8)

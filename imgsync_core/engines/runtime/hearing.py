@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from ...audio import wav2vec_features
+from ...audio.pair import torchaudio
 from ...audio.resample import speech as to_speech
 from ...audio.whisper_features import Encode, Features
 from ...audio.whisper_mel import RATE
 from ...errors import WeightsError
 from ...media.sound import Sound, to_length
+from ...nn.wav2vec2 import load_wav2vec2
 from ...nn.whisper import WhisperEncoder, load_whisper
 from ...timeline import Timeline
 from .networks import Placing
@@ -36,6 +41,27 @@ def hearing(place: Placing, whisper: WhisperEncoder) -> Encode:
     def hear(mel: Tensor) -> Tensor:
         with place.on(whisper):
             return whisper(mel.to(place.device, place.dtype))
+
+    return hear
+
+
+def hearing_samples(place: Placing, path: Path, wanted: int) -> wav2vec_features.Encode:
+    """An encoder that hears samples, always in float32.
+
+    wanted: numbers that the features around a frame have to make together. Raises WeightsError,
+    and SoundError where torchaudio, whose layers they are, does not fit torch.
+    """
+    torchaudio()
+    network = replace(place, dtype=torch.float32).load(load_wav2vec2, path)
+    if wanted != (2 * wav2vec_features.REACH + 1) * network.layers * network.width:
+        raise WeightsError(
+            f"{path.name} hears {network.layers} layers of {network.width} channels, and what "
+            f"reads them wants {wanted} numbers a frame. Expected wav2vec2-base-960h."
+        )
+
+    def hear(samples: Tensor, frames: int) -> Tensor:
+        with torch.inference_mode(), place.on(network):
+            return network(samples.to(place.device), frames)
 
     return hear
 

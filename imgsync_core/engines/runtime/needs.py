@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..base import Need
+from functools import partial
+
+from ..base import EngineSpec, Need
 
 WHISPER = Need(
     "Whisper tiny (tiny.pt) is",
@@ -24,3 +26,26 @@ AUTOENCODER = Need(
     ),
     "vae",
 )
+WAV2VEC2 = Need(
+    "wav2vec2-base-960h (model.safetensors) is",
+    ("wav2vec2-base-960h",),
+    tuple(
+        f"{folder}{name}"
+        for folder in ("wav2vec/wav2vec2-base-960h/", "wav2vec2-base-960h/")
+        for name in ("model.safetensors", "pytorch_model.bin")
+    ),
+    "wav2vec",
+)
+_FACES = ("face_analysis/models/", "models/", "")
+FACES = tuple(  # whose face it is: for who does without them, but better with
+    Need(
+        f"The face {what} {name}.onnx is",
+        (f"insightface-{what}",),
+        tuple(f"{folder}{name}.onnx" for folder in _FACES),
+        "face_models",
+    )
+    for what, name in (("detector", "scrfd_10g_bnkps"), ("recogniser", "glintr100"))
+)
+
+HEAD = partial(EngineSpec, draws="head", takes=("still",), wants="crop")
+"""The spec of an engine that draws the whole head of a still; the rest by keyword."""

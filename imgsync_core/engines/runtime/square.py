@@ -17,10 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...errors import FaceError
 from .crop import pixel_values
 from .paste import tint
 
 FEATHER = 1 / 10  # of the side
+ROOM = 0.5  # of a face's box, on each side, that is in its square
+SMALLEST = 16  # px of the square around a face
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,33 @@ def inscribed(box: tuple[int, int, int, int], size: tuple[int, int]) -> Square:
     left, top = ((a + b) // 2 - side // 2 for a, b in ((left, right), (top, bottom)))
     left, top = max(0, left), max(0, top)
     return Square(left, top, min(side, size[0] - left, size[1] - top))
+
+
+def whole(box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    """A box in whole pixels; halves go to the even one, as numpy rounds."""
+    left, top, right, bottom = map(round, box)
+    return left, top, right, bottom
+
+
+def around(
+    box: tuple[float, float, float, float], size: tuple[int, int], room: float = ROOM
+) -> Square:
+    """The square around a face in a picture of ``size`` (width, height) px.
+
+    box: left, top, right, bottom of the face.   room: of its width and height, on each side.
+    The square is never larger than the picture: the box and room around it, then square inwards.
+    Raises FaceError for one with next to no pixels.
+    """
+    left, top, right, bottom = whole(box)
+    x, y = int(max(0, right - left) * room), int(max(0, bottom - top) * room)
+    outer = max(0, left - x), max(0, top - y), min(right + x, size[0]), min(bottom + y, size[1])
+    square = inscribed(outer, size)
+    if square.side < SMALLEST:
+        raise FaceError(
+            f"The face leaves a square of {square.side} pixels; {SMALLEST} are needed. Use a "
+            "larger picture of it."
+        )
+    return square
 
 
 def squeezed(pixels: Tensor, resolution: int, *, filtered: bool = True) -> Tensor:
