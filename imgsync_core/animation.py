@@ -107,7 +107,8 @@ class _Animating:
         self.notes: list[str] = []
 
     def made(self, clip: FrameSource) -> Animated:
-        from .face.doubt import doubt
+        from .face.doubt import cut_off, doubt
+        from .plan.forecast import LARGE, too_large
 
         seen, why_not = self._face(clip)
         engine = self._engine(clip, seen is not None)
@@ -120,6 +121,10 @@ class _Animating:
             )
         if seen is not None and spec.wants == "points" and (doubted := doubt(seen[1])):
             self.notes.append(doubted)
+        if seen is not None and (cut := cut_off(seen[1], clip.size)):
+            self.notes.append(cut)
+        if clip.size[0] * clip.size[1] > LARGE:
+            self.notes.append(too_large(clip.size))
         clip = self._taken(clip, engine, seen[0] if seen else 0)
         drawn = self._timed(engine, clip, seen)
         expected = self._forecast(engine, drawn)
@@ -235,7 +240,9 @@ class _Animating:
         if self.stage.place is not None:
             usual, moving = preset(DEFAULT), moving_frames(drawn)
             check_space(self.stage.place, likely_bytes(usual, drawn.size, self.timeline, moving))
-        drawn.watch(Watcher(check=self.watcher.check))  # hearing a long sound takes a while
+        if spec.instant:  # it hears all of the sound before its first frame, which takes a while
+            self.speech.table(self.watcher.check, self.watcher.progress)
+        drawn.watch(Watcher(check=self.watcher.check))
         try:
             for frame in preview_frames(spec, drawn, self.speech.sound):
                 self.watcher.check()

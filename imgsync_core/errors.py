@@ -19,7 +19,15 @@
 
 
 class ImgSyncError(Exception):
-    """Base of all errors with a sentence for the user."""
+    """Base of all errors with a sentence for the user.
+
+    Programs that show an error's module show the product's name, not where the file lies.
+    """
+
+    __module__ = "imgsync"
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = ImgSyncError.__module__
 
 
 class InputError(ImgSyncError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .animation import Animation, Stage, animated
-from .errors import InputError, TimeError
+from .errors import FaceError, InputError, TimeError
 from .machine import Machine
 from .media.encoding import Encoding, preset_for
 from .media.extend import HOLD, Extension, extend
@@ -59,8 +59,12 @@ class Job:
 
     picture: a picture or video file, or frames.   sound: a file with sound, or one that is open.
     fps: None = the video's own, 25 for a picture.
+    framing: ``face`` = the fit's size is filled with the face, as a portrait; ``auto`` = it is
+        filled without cutting the face, or all is shown where there is none; empty = as ``fit``
+        says, whose mode counts for nothing otherwise.
     extension: how a clip lasts; None = as the engine has it, or held.
-    animation: let the face in it speak; None = extend only.
+    animation: let the face in it speak; None = extend only. Its points are in pixels of the picture
+        as it is, before it is fitted.
     whole: show all of a clip that is longer than the sound.
     strict: refuse what can only be read with losses, rather than note them.
     """
@@ -72,6 +76,7 @@ class Job:
     fps: Any = None
     grid: Grid = GRIDS["any"]
     fit: Fit = AS_IT_IS
+    framing: str = ""
     extension: Extension | None = None
     animation: Animation | None = None
     edit: SoundEdit = field(default_factory=SoundEdit)
@@ -132,12 +137,17 @@ def prepare(
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
         if job.whole and source.n_frames > timeline.n_frames:
             timeline = replace(timeline, n_frames=source.n_frames)
+        if job.framing:
+            job = replace(job, fit=_framed(source, job, watcher))
         if job.animation is None:
             return Prepared(_extended(source, job, timeline.n_frames), sound, timeline)
         if sound is None:
             raise InputError("A face cannot speak without a sound. Give one, or use extend.")
         stage = Stage(sound, timeline, job.extension, machine, place, watcher)
-        made = animated(_fitted(source, job.fit), job.animation, stage)
+        how = job.animation
+        if how.who is not None and not job.fit.is_identity:
+            how = replace(how, who=how.who.through(job.fit.mapping(*source.size)))
+        made = animated(_fitted(source, job.fit), how, stage)
         return Prepared(
             made.frames, sound, timeline, made.face, made.speech, made.forecast, made.notes
         )
@@ -231,6 +241,21 @@ def _extended(source: FrameSource, job: Job, n_frames: int) -> FrameSource:
     if extension.mode == "pan-zoom":
         fit = _detailed(fit, source.size, size)
     return extend(_fitted(source, fit), n_frames, extension, size)
+
+
+def _framed(source: FrameSource, job: Job, watcher: Watcher) -> Fit:
+    """The fit with a view that has the face in it. Raises FaceError where a portrait lacks one."""
+    from .face.view import fit_to_face
+    from .face.wanted import WantedFace
+
+    who = (job.animation and job.animation.who) or WantedFace()
+    try:
+        face = who.first_seen(source, watcher.check)[1]
+    except FaceError:
+        if job.framing == "face" or who.is_certain:
+            raise
+        face = None
+    return fit_to_face(job.fit, job.framing, face, source.size)
 
 
 def _fitted(source: FrameSource, fit: Fit) -> FrameSource:

@@ -211,3 +211,8 @@ def mirrored_index(i: Any, n: int) -> Any:
     """Play there and back with both end frames shown twice: 0 1 2 3 3 2 1 0 0 1 ..."""
     turn = i % (2 * n)
     return turn + (2 * n - 1 - 2 * turn) * (turn > n - 1)
+
+
+def frames_in_words(n: int) -> str:
+    """``"1 frame"``, ``"20 frames"``."""
+    return "1 frame" if n == 1 else f"{n} frames"

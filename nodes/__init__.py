@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import ComfyExtension, io
+from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import face_route, host
+from . import demo_route, face_route, host, models_route
 from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
@@ -16,6 +16,8 @@ class ImgSyncExtension(ComfyExtension):
     async def on_load(self) -> None:
         host.add_models_folder()
         face_route.register()
+        demo_route.register()
+        models_route.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

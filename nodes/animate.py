@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from comfy_api.latest import io, ui
+from comfy_api.v0_0_2 import io, ui
 
 from ..imgsync_core.engines.built_in.chart import draw_curves
 from ..imgsync_core.face.landmarks import from_landmarks
@@ -13,7 +14,6 @@ from ..imgsync_core.face.wanted import WantedFace, parse_which
 from ..imgsync_core.job import Job, prepare
 from ..imgsync_core.media.extend import Extension
 from ..imgsync_core.media.frames import FrameSource
-from ..imgsync_core.plan.forecast import PREVIEWS
 from . import host
 from .engine_inputs import asked, engine_input
 from .sockets import (
@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 CLIP_MODES = ("ping-pong", "loop", "hold")
 LENGTHS = ("match audio", "longest")
 FACELESS = "The first frame shows no face. Give points in Load Portrait, or landmarks."
+ALIASES = (  # what people search for, in their languages
+    "talking head, lip sync, portrait, speak, lipsync, 对口型, 口型同步, 數字人, "
+    "リップシンク, 립싱크, synchronisation labiale, sincronización labial, "
+    "sincronização labial, липсинк, imgsync"
+)
 
 
 class AudioDrivenAnimate(io.ComfyNode):
@@ -43,7 +48,8 @@ class AudioDrivenAnimate(io.ComfyNode):
             category="video/imgsync",
             description="Let the face in a picture or a clip speak with a voice. The VIDEO takes "
             "no memory: frames are made when it is saved.",
-            search_aliases=["talking head", "lip sync", "portrait", "speak", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             inputs=[
                 io.MultiType.Input(
                     "source",
@@ -112,7 +118,7 @@ class AudioDrivenAnimate(io.ComfyNode):
         face: Any = None, landmarks: Any = None,
     ) -> io.NodeOutput:  # fmt: skip
         frames = frames_of(source, fps)
-        who = _who(which_face, face, landmarks, frames)
+        who, remarks = _who(which_face, face, landmarks, frames)
         job = Job(
             frames,
             sound_of(audio),
@@ -120,28 +126,36 @@ class AudioDrivenAnimate(io.ComfyNode):
             animation=asked(engine, who=who, seed=seed),
             whole=length == "longest",
         )
-        few = host.watching(PREVIEWS, previews_per_second=1000)  # there are few
+        few = host.watching(previews_per_second=1000)  # there are few
         prepared = prepare(job, machine=host.machine(), place=host.output_folder(), watcher=few)
+        notes = (*prepared.notes, *remarks)
         log.info("ImgSync: %s", prepared.forecast.sentence())
+        prepared.speech.table(few.check, few.progress)  # with a chart, which takes a moment
         curves = draw_curves(prepared.speech, prepared.timeline, seed, few.check)
         shown = host.on_intermediate_device(to_image(curves[None]))
-        text = "\n".join([prepared.forecast.sentence(), *prepared.notes])
-        video = LazyVideo(prepared.frames, prepared.sound, prepared.notes)
+        text = "\n".join([prepared.forecast.sentence(), *notes])
+        video = LazyVideo(prepared.frames, prepared.sound, notes)
+        found = prepared.face and replace(prepared.face, picture=frames.size)
         return io.NodeOutput(
             video,
-            prepared.face or NoFace(FACELESS),
+            found or NoFace(FACELESS),
             shown,
             ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (text,)},
         )
 
 
-def _who(which: str, face: Any, landmarks: Any, frames: FrameSource) -> WantedFace:
-    """The widget values as the library's own words."""
+def _who(
+    which: str, face: Any, landmarks: Any, frames: FrameSource
+) -> tuple[WantedFace, tuple[str, ...]]:
+    """The widget values as the library's own words, and what of them is not used."""
     index, point = parse_which(which)
     found = None if landmarks is None else from_landmarks(landmarks, frames.size)
     if found is not None and getattr(face, "source", "") != "points":
         face = None  # points win over landmarks, and these over what was found
-    face = face_of(face)
+    face = face_of(face, frames.size)
     if isinstance(face, NoFace):
-        return WantedFace(faceless=face.why)
-    return WantedFace(face=face, index=index, point=point, landmarks=found)
+        return WantedFace(faceless=face.why), ()
+    said = face is not None and which.strip()
+    unused = f"which_face {which.strip()} is not used: the face that is linked is moved"
+    who = WantedFace(face=face, index=index, point=point, landmarks=found)
+    return who, (unused,) if said else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.job import SoundEdit
 from ..imgsync_core.media.sound import to_length
@@ -20,6 +20,12 @@ def _seconds(name: str, tooltip: str) -> Any:
     )
 
 
+ALIASES = (  # what people search for, in their languages
+    "audio length, frame count, seconds, 音频时长, 音声の長さ, 오디오 길이, durée audio, "
+    "duración, duração, длительность, imgsync"
+)
+
+
 class AudioDuration(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -28,7 +34,8 @@ class AudioDuration(io.ComfyNode):
             display_name="Audio Duration",
             category="video/imgsync",
             description="Count the frames that a sound needs, and pad it to exactly that many.",
-            search_aliases=["audio length", "frame count", "seconds", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Audio",
             inputs=[
                 io.Audio.Input("audio", tooltip="The sound to measure."),
                 io.Float.Input(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.engines.options import Option
 from ..imgsync_core.engines.registry import AUTO, NAMES, options_of, spec_of

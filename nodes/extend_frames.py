@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.errors import InputError
 from ..imgsync_core.job import Job, prepare
 from ..imgsync_core.media.extend import Extension
+from ..imgsync_core.media.frames import FrameSource
 from ..imgsync_core.media.motion import MOVES, parse_rect
-from ..imgsync_core.timeline import GRIDS, parse_grid
-from .sockets import fps_input, frames_of, sound_of
+from ..imgsync_core.media.sound import Part, Sound
+from ..imgsync_core.timeline import GRIDS, Timeline, parse_grid
+from .sockets import fps_input, frames_of, own_sound, sound_of
 from .video import LazyVideo
 
 CUSTOM = "custom"
@@ -58,6 +60,12 @@ def _length_input() -> Any:
     )
 
 
+ALIASES = (  # what people search for, in their languages
+    "repeat image, loop video, ping pong, ken burns, 循环, 延长, ループ, 반복, boucle, "
+    "bucle, repetir, повтор, imgsync"
+)
+
+
 class ExtendFrames(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -67,7 +75,8 @@ class ExtendFrames(io.ComfyNode):
             category="video/imgsync",
             description="Make a picture or a clip last as long as a sound. Takes no memory: "
             "frames are made when the VIDEO is saved.",
-            search_aliases=["repeat image", "loop video", "ping pong", "ken burns", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             inputs=[
                 io.MultiType.Input(
                     "source",
@@ -75,7 +84,10 @@ class ExtendFrames(io.ComfyNode):
                     tooltip="A picture, a batch of frames, or a video.",
                 ),
                 io.Audio.Input(
-                    "audio", optional=True, tooltip="The sound; it goes into the VIDEO as it is."
+                    "audio",
+                    optional=True,
+                    tooltip="The sound; it goes into the VIDEO as it is. Without it a video's own "
+                    "sound stays.",
                 ),
                 fps_input(),
                 _mode_input(),
@@ -107,11 +119,10 @@ class ExtendFrames(io.ComfyNode):
         grid: str,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        if audio is None and length["length"] == "match audio":
-            raise InputError("Connect an AUDIO, or set length to frames or seconds.")
-        sound = None if audio is None else sound_of(audio)
+        frames = frames_of(source, fps)
+        sound, notes = _sound(source, frames, audio, length)
         job = Job(
-            frames_of(source, fps),
+            frames,
             sound,
             frames=length.get("frames"),
             seconds=length.get("seconds"),
@@ -119,7 +130,28 @@ class ExtendFrames(io.ComfyNode):
             extension=_extension(mode),
         )
         prepared = prepare(job)
-        return io.NodeOutput(LazyVideo(prepared.frames, sound), prepared.timeline.n_frames)
+        return io.NodeOutput(LazyVideo(prepared.frames, sound, notes), prepared.timeline.n_frames)
+
+
+def _sound(
+    source: Any, frames: FrameSource, audio: dict[str, Any] | None, length: dict[str, Any]
+) -> tuple[Sound | None, tuple[str, ...]]:
+    """The AUDIO, or a video's own sound, and what the user should know of it."""
+    if audio is not None:
+        return sound_of(audio), ()
+    sound = own_sound(source, frames.n_frames, frames.fps)
+    if length["length"] == "match audio":
+        if sound is None:
+            raise InputError("Connect an AUDIO, or set length to frames or seconds.")
+        return sound, ()
+    if sound is None:
+        return None, ()
+    n = length.get("frames") or Timeline.of_seconds(length["seconds"], frames.fps).n_frames
+    whole = Timeline.of_frames(n, frames.fps, sound.rate).total_samples
+    if sound.n_samples > whole:
+        return Part(sound, 0, whole), ("the video's own sound is longer, and was cut",)
+    own = f"the video's own sound plays once, for {sound.n_samples / sound.rate:.3g} s"
+    return sound, (own,) if sound.n_samples < whole else ()
 
 
 def _extension(mode: dict[str, Any]) -> Extension:

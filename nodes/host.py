@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Iterator
@@ -50,6 +52,11 @@ def input_path(name: str) -> Path:
     return path
 
 
+def input_folder() -> Path:
+    """Where ComfyUI keeps what users upload."""
+    return Path(folder_paths.get_input_directory())
+
+
 def in_input_folder(name: str) -> bool:
     """Whether there is a file behind a widget's value."""
     return bool(folder_paths.exists_annotated_filepath(name))
@@ -61,6 +68,27 @@ def stamp(path: Path) -> str:
     return f"{state.st_mtime_ns} {state.st_size}"
 
 
+DEFAULT_NAME = "imgsync"  # of files whose prefix names none
+_DATE = re.compile("%date:([^%]*)%")
+_TOKEN = re.compile("yyyy|yy|MM?|dd?|hh?|mm?|ss?")
+
+
+def dated(prefix: str) -> str:
+    """A prefix with its ``%date:yyyy-MM-dd hh.mm.ss%`` filled in, as the front end does it.
+
+    The front end sees only what is typed into a widget, no prefix that comes through a link.
+    """
+    now = time.localtime()
+    values = {"y": now.tm_year, "M": now.tm_mon, "d": now.tm_mday}
+    values |= {"h": now.tm_hour, "m": now.tm_min, "s": now.tm_sec}
+
+    def part(token: re.Match[str]) -> str:
+        text = str(values[token[0][0]]).zfill(len(token[0]))
+        return text[-2:] if token[0] == "yy" else text
+
+    return _DATE.sub(lambda date: _TOKEN.sub(part, date[1]), prefix)
+
+
 def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) -> tuple[Path, str]:
     """Where to write the next file of a prefix: its path, and its subfolder for the browser.
 
@@ -69,8 +97,15 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
     base = folder_paths.get_output_directory()
     if folder == "temp":
         base = folder_paths.get_temp_directory()
+    prefix = dated(prefix)
+    if not os.path.basename(prefix).strip("."):  # it would be a hidden file
+        prefix = os.path.join(os.path.dirname(prefix), DEFAULT_NAME)
     try:
         where, name, counter, sub, _ = folder_paths.get_save_image_path(prefix, base, *size)
+    except OSError as e:
+        raise OutputError(
+            f"Nothing can be written to {base} ({e.strerror}). Check the permissions of the folder."
+        ) from e
     except Exception as e:  # ComfyUI raises a bare Exception here
         raise OutputError(
             f"The file name {prefix!r} leaves the {folder} folder. Use another."
@@ -79,6 +114,25 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
     while (path / f"{name}_{counter:05}_{extension}").exists():  # also names without a video yet
         counter += 1
     return path / f"{name}_{counter:05}_{extension}", sub
+
+
+_written: dict[str, Path] = {}  # by node: what it wrote last
+_vanished: dict[str, int] = {}  # by node: how often that was deleted afterwards
+
+
+def note_written(hidden: Any, path: Path) -> None:
+    """Keep in mind what a node has written."""
+    if hidden is not None and hidden.unique_id is not None:
+        _written[str(hidden.unique_id)] = path
+
+
+def times_vanished(hidden: Any) -> int:
+    """Grows when the file that a node wrote last is not there any more, so that it runs again."""
+    node = str(getattr(hidden, "unique_id", None))
+    if node in _written and not _written[node].exists():
+        del _written[node]
+        _vanished[node] = _vanished.get(node, 0) + 1
+    return _vanished.get(node, 0)
 
 
 def temp_file(extension: str) -> Path:
@@ -230,15 +284,15 @@ def watching(total: int = 0, previews_per_second: float = PER_SECOND) -> Watcher
 
     total: frames to come; 0 = nothing is counted yet. The server knows which node is running.
     """
-    bar, most = comfy.utils.ProgressBar(max(1, total)), 0.0
+    bar, most, all_of_it = comfy.utils.ProgressBar(max(1, total)), 0.0, max(1, total)
 
     def progress(done: float, of: int) -> None:
-        nonlocal most
-        most = max(most, done)
-        bar.update_absolute(most, total or of)
+        nonlocal most, all_of_it
+        most, all_of_it = max(most, done), total or of
+        bar.update_absolute(most, all_of_it)
 
     def show(picture: Image.Image) -> None:
-        bar.update_absolute(most, total or 1, ("JPEG", picture, SIDE))
+        bar.update_absolute(most, all_of_it, ("JPEG", picture, SIDE))
 
     return Watcher(check_interrupted, progress, Previews(show, previews_per_second))
 
@@ -246,6 +300,22 @@ def watching(total: int = 0, previews_per_second: float = PER_SECOND) -> Watcher
 def exists(path: str) -> bool:
     """Whether a file in the temporary folder is still there: ComfyUI empties it."""
     return os.path.isfile(path)
+
+
+def tell(event: str) -> None:
+    """Let all browsers know that something has changed, from any thread."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None:
+        instance.send_sync(event, {})
+
+
+async def json_of(request: Any) -> Any:
+    """The body of a request; None where it is no JSON."""
+    try:
+        return await request.json()
+    except ValueError:
+        return None
 
 
 def routes() -> Any:

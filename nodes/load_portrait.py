@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import io
+from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.errors import FaceError
 from ..imgsync_core.face.geometry import Face
 from ..imgsync_core.face.points import AUTOMATIC, parse_points
-from ..imgsync_core.face.view import view_around
+from ..imgsync_core.face.view import FRAMINGS, fit_to_face
 from ..imgsync_core.media.fit import BLUR, MODES, Fit
 from ..imgsync_core.media.picture import RGB, Picture, load_picture, parse_color
 from . import host
 from .sockets import FaceSocket, NoFace, to_image
 
-AROUND_FACE = "face"
 NO_FACE = (
     "No face found in the picture: give points in Load Portrait, or use Extend Frames, "
     "which needs none."
+)
+ALIASES = (  # what people search for, in their languages
+    "load image, portrait, still, photo, 加载图片, 肖像, ポートレート, 초상화, "
+    "portrait photo, retrato, портрет, imgsync"
 )
 
 
@@ -32,7 +36,8 @@ class LoadPortrait(io.ComfyNode):
             display_name="Load Portrait",
             category="video/imgsync",
             description="Load a picture upright and in sRGB, and fit it to a size for video.",
-            search_aliases=["load image", "portrait", "still", "photo", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Image Tools",
             inputs=[
                 io.Combo.Input(
                     "image",
@@ -43,10 +48,12 @@ class LoadPortrait(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "fit",
-                    options=[*MODES, AROUND_FACE],
-                    default="keep",
+                    options=[*MODES, *FRAMINGS],
+                    default="auto",
                     tooltip="How width and height are reached: keep the shape and fit inside, "
-                    "crop what stands out, pad with the background, stretch, or crop to the face.",
+                    "crop to the middle, pad with the background, stretch, crop close to the face, "
+                    "or auto: crop with the whole face in it, and show all of the picture where "
+                    "that cannot be.",
                 ),
                 io.Int.Input(
                     "width",
@@ -116,12 +123,13 @@ class LoadPortrait(io.ComfyNode):
             host.on_intermediate_device(mask[None]),
             rgb.shape[1],
             rgb.shape[0],
-            _moved(face, how, picture.size),
+            _moved(face, how, picture.size, (rgb.shape[1], rgb.shape[0])),
         )
 
     @classmethod
     def fingerprint_inputs(cls, image: str, **_: Any) -> str:
-        return host.stamp(host.input_path(image))
+        # a file that is not there is refused by validate_inputs, in one sentence
+        return host.stamp(host.input_path(image)) if host.in_input_folder(image) else ""
 
     @classmethod
     def validate_inputs(cls, image: str, face_points: str | None = "") -> bool | str:
@@ -149,20 +157,23 @@ def _fit(
     mode: Any, asked: tuple[int, int], multiple: int, background: Any, face: Face | NoFace,
     size: tuple[int, int],
 ) -> Fit:  # fmt: skip
-    if mode != AROUND_FACE:
+    if mode not in FRAMINGS:
         return Fit(mode, *asked, multiple, background)
     if isinstance(face, NoFace):
-        raise FaceError(face.why)
-    view = view_around(face, size, asked if all(asked) else (1, 1))
-    return Fit("crop", *asked, multiple, background, view)
+        if mode == "face":
+            raise FaceError(face.why)
+        return Fit("keep", *asked, multiple, background)
+    return fit_to_face(Fit("keep", *asked, multiple, background), mode, face, size)
 
 
-def _moved(face: Face | NoFace, fit: Fit, size: tuple[int, int]) -> Face | NoFace:
-    """The face in pixels of the fitted picture."""
+def _moved(
+    face: Face | NoFace, fit: Fit, size: tuple[int, int], fitted: tuple[int, int]
+) -> Face | NoFace:
+    """The face in pixels of the fitted picture, which it names as its own."""
     if isinstance(face, NoFace):
         return face
     way = fit.mapping(*size)
-    return face.scaled(way.sx, way.sy).moved(way.dx, way.dy)
+    return replace(face.scaled(way.sx, way.sy).moved(way.dx, way.dy), picture=fitted)
 
 
 def _fitted(picture: Picture, fit: Fit, color: RGB) -> tuple[np.ndarray, torch.Tensor]:

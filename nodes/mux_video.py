@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from comfy_api.latest import InputImpl, io, ui
+from comfy_api.v0_0_2 import InputImpl, io, ui
 
 from ..imgsync_core.media.encoding import PRESETS, Encoding
 from ..imgsync_core.media.encoding import preset as named
 from ..imgsync_core.media.muxer import Report
 from ..imgsync_core.media.picture import parse_color
+from ..imgsync_core.media.video import VideoFrames
 from . import host
-from .sockets import frames_of, lasting, own_sound, sound_of
+from .sockets import frames_of, lasting, own_sound, sound_of, to_image
 from .video import LazyVideo
 
 PLAYABLE = (".mp4", ".webm", ".gif", ".webp")  # what a browser shows by itself
@@ -53,6 +55,12 @@ def _options(encoding: Encoding) -> list[Any]:
     return options
 
 
+ALIASES = (  # what people search for, in their languages
+    "save video, combine video, export, mp4, 保存视频, 儲存影片, 動画を保存, 비디오 저장, "
+    "enregistrer vidéo, guardar vídeo, salvar vídeo, сохранить видео, imgsync"
+)
+
+
 class MuxVideo(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -61,8 +69,10 @@ class MuxVideo(io.ComfyNode):
             display_name="Mux Video",
             category="video/imgsync",
             description="Write picture and sound into one file that ends together to the sample.",
-            search_aliases=["save video", "combine video", "export", "mp4", "imgsync"],
+            search_aliases=ALIASES.split(", "),
+            essentials_category="Video Tools",
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.MultiType.Input(
                     "source",
@@ -129,8 +139,13 @@ class MuxVideo(io.ComfyNode):
             path, encoding, metadata=host.graph_metadata(cls.hidden),
             background=parse_color(background),
         )  # fmt: skip
+        host.note_written(cls.hidden, path)
         written = video if encoding.merges else InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(written, str(path), ui=_shown(path, sub, folder, report))
+        return io.NodeOutput(written, str(path), ui=_shown(path, sub, folder, report, cls))
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        return host.times_vanished(cls.hidden)
 
 
 def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
@@ -138,13 +153,19 @@ def _video(source: Any, fps: float, audio: dict[str, Any] | None) -> LazyVideo:
     frames = frames_of(source, fps if not hasattr(source, "get_components") else None)
     own = own_sound(source, frames.n_frames, frames.fps) if audio is None else None
     sound = own if audio is None else sound_of(audio)
-    return LazyVideo(lasting(frames, sound), sound)
+    notes = getattr(source, "imgsync_notes", ()) if audio is None else ()
+    return LazyVideo(lasting(frames, sound), sound, notes)
 
 
-def _shown(path: Path, sub: str, folder: str, report: Report) -> dict[str, Any]:
-    """What the browser gets: the file in a player where it can play it, and the report."""
-    shown: dict[str, Any] = {"text": (report.sentence(),)}
+def _shown(path: Path, sub: str, folder: str, report: Report, cls: Any) -> dict[str, Any]:
+    """What the browser gets: the file in a player where it can play it, and the report.
+
+    Where it cannot, it gets the first frame and the file's name.
+    """
     if path.suffix in PLAYABLE:
         saved = ui.SavedResult(path.name, sub, io.FolderType(folder))
-        shown |= ui.PreviewVideo([saved]).as_dict()
-    return shown
+        return {"text": (report.sentence(),), **ui.PreviewVideo([saved]).as_dict()}
+    with closing(VideoFrames(path)) as frames:
+        first = to_image(frames.read(0, 1)[..., :3])
+    text = f"{Path(sub, path.name)}: {report.sentence()}"
+    return {"text": (text,), **ui.PreviewImage(first, cls=cls).as_dict()}

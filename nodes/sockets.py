@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import Input, io
+from comfy_api.v0_0_2 import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face
@@ -19,7 +19,7 @@ from ..imgsync_core.media.source import DEFAULT_FPS
 from ..imgsync_core.media.video import VideoFrames
 from ..imgsync_core.timeline import Timeline, parse_fps
 
-FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face in pixels of the IMAGE beside it, or NoFace
+FaceSocket = io.Custom("IMGSYNC_FACE")  # a Face, which says of what picture it is, or NoFace
 LandmarksSocket = io.Custom("FACE_LANDMARKS")  # of core's MediaPipe nodes, after 0.22
 
 
@@ -43,10 +43,16 @@ class NoFace:
     why: str
 
 
-def face_of(value: Any) -> Face | NoFace | None:
-    """The face of an IMGSYNC_FACE, or why there is none; None where nothing is connected."""
-    if value is None or isinstance(value, Face | NoFace):
+def face_of(value: Any, size: tuple[int, int] | None = None) -> Face | NoFace | None:
+    """The face of an IMGSYNC_FACE, or why there is none; None where nothing is connected.
+
+    size: of the frames to find it in, in px; the face goes along with a picture that was resized.
+    Raises FaceError where the picture was cropped or stretched after the face was found.
+    """
+    if value is None or isinstance(value, NoFace):
         return value
+    if isinstance(value, Face):
+        return value if size is None else value.resized(size)
     raise FaceError(f"A face of Load Portrait is needed here, not {type(value).__name__}.")
 
 

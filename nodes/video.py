@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-from comfy_api.latest import Input, Types
+from comfy_api.v0_0_2 import Input, Types
 
 from ..imgsync_core.errors import EncodingError, MemoryLimitError, OutputError
 from ..imgsync_core.job import Prepared, render
@@ -36,7 +36,7 @@ class LazyVideo(Input.Video):
         """notes: what the user should know of how the frames came about."""
         self.imgsync_frames = frames
         self.imgsync_sound = sound
-        self._notes = notes
+        self.imgsync_notes = notes
         self._file: str | None = None
 
     # -- what is cheap --
@@ -84,7 +84,7 @@ class LazyVideo(Input.Video):
             whole = Timeline.of_frames(stop - first, frames.fps, sound.rate).total_samples
             b = min(a + whole, sound.n_samples)  # no sample more than the frames can hold
             sound = Part(sound, a, b) if a < b else None
-        return LazyVideo(Trimmed(frames, first, stop), sound, self._notes)
+        return LazyVideo(Trimmed(frames, first, stop), sound, self.imgsync_notes)
 
     # -- what is not --
 
@@ -175,7 +175,7 @@ class LazyVideo(Input.Video):
         timeline = Timeline.of_frames(frames.n_frames, frames.fps)
         if sound is not None:
             timeline = Timeline.of_frames(frames.n_frames, frames.fps, sound.rate, sound.n_samples)
-        with Prepared(frames, sound, timeline, notes=self._notes) as prepared:
+        with Prepared(frames, sound, timeline, notes=self.imgsync_notes) as prepared:
             return render(
                 prepared,
                 target,

@@ -34,6 +34,22 @@ function noteChange() {
   (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker);
 }
 
+/** Whether a widget's value comes through a link. @param {any} node @param {string} name */
+function linked(node, name) {
+  const slot = node.inputs?.findIndex((/** @type {any} */ input) => input.widget?.name === name) ?? -1;
+  return slot >= 0 && node.isInputConnected(slot);
+}
+
+/** @type {Map<string, HTMLElement | undefined>} */
+const editors = new Map();
+/** Nodes 2.0 goes on showing the elements of the node that the graph's undo has replaced. @param {any} node @param {HTMLElement | undefined} element */
+function takePlace(node, element) {
+  const id = `${node.graph?.id} ${node.id}`;
+  const before = editors.get(id);
+  if (element && before !== element && before?.isConnected && !element.isConnected) before.replaceWith(element);
+  if (node.graph) editors.set(id, element);
+}
+
 /** @param {any} node */
 function attach(node) {
   const find = (/** @type {string} */ name) => node.widgets?.find((/** @type {any} */ w) => w.name === name);
@@ -47,12 +63,25 @@ function attach(node) {
     clearTimeout(noting);
     noting = setTimeout(noteChange, 300);
   };
-  const editor = new FaceEditor({ write, pass, words: words(app.extensionManager?.setting?.get("Comfy.Locale")) });
+  const said = words(app.extensionManager?.setting?.get("Comfy.Locale"));
+  const editor = new FaceEditor({ write, pass, words: said });
   // the editor shows the picture already: no second one below, in Nodes 2.0 and on the classic canvas
   node.hideOutputImages = true;
   Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
   points.hidden = points.options.hidden = true;
-  node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
+  const shownIn = node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
+  shownIn.label = said.editor; // where it stands in a form
+  // the properties panel would leave its own width behind
+  Object.defineProperty(shownIn, "width", { configurable: true, get: () => undefined, set() {} });
+  const frame = () => {
+    const [mode, width, height] = ["fit", "width", "height"].map((name) => (linked(node, name) ? 0 : find(name)?.value));
+    editor.fit = { mode: String(mode), width: Number(width), height: Number(height) };
+    editor.draw();
+  };
+  for (const widget of ["fit", "width", "height"].map(find)) {
+    const before = widget?.callback;
+    if (widget) widget.callback = (/** @type {any[]} */ ...values) => (before?.apply(widget, values), frame());
+  }
   const grow = (/** @type {number} */ wide, /** @type {number} */ high) => {
     const [w, h] = node.computeSize?.() ?? [0, 0]; // a graph saved before there was an editor is too small for it
     node.setSize?.([Math.max(node.size[0], wide, w), Math.max(node.size[1], high, h)]);
@@ -62,6 +91,8 @@ function attach(node) {
   let shown = "";
   let asked = 0;
   const load = async () => {
+    frame();
+    takePlace(node, editor.element);
     const [name, text, mine] = [String(image.value ?? ""), String(points.value ?? ""), ++asked];
     if (!name) return;
     if (name !== shown) editor.open(address(name, String(Date.now())));

@@ -9,27 +9,12 @@ const PREVIEWING = new Set([...REPORTING, "SaveVideo"]); // core's, when it save
 const NAME = "imgsync_report";
 const MOST = 120; // px, longer texts scroll
 const AROUND = 12; // px, margins and padding
-const STYLE =
-  "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; " +
-  "font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
-
-/**
- * @typedef {{name: string, serialize?: boolean, element?: HTMLElement, onRemove?: () => void}} Widget
- * @typedef {{text?: string[], animated?: boolean[]}} Output
- * @typedef {object} Node
- * @property {number | string} id
- * @property {{id: string, isRootGraph?: boolean}} [graph]
- * @property {Widget[]} [widgets]
- * @property {HTMLImageElement[]} [imgs]
- * @property {[number, number]} size
- * @property {() => [number, number]} computeSize
- * @property {(size: [number, number]) => void} setSize
- * @property {(name: string, type: string, element: HTMLElement, options: object) => Widget} addDOMWidget
- */
+const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
+/** @typedef {any} Node  of LiteGraph */
 
 /** @param {Node} node @param {string} text */
 function report(node, text) {
-  const known = node.widgets?.find((widget) => widget.name === NAME)?.element?.firstChild;
+  const known = node.widgets?.find((/** @type {any} */ widget) => widget.name === NAME)?.element?.firstChild;
   const place = known ?? document.createElement("div");
   place.textContent = text;
   if (known) return;
@@ -39,7 +24,10 @@ function report(node, text) {
   let height = 34 + AROUND; // px, until it is laid out
   const tall = () => height;
   const options = { serialize: false, margin: 4, getMinHeight: tall, getMaxHeight: tall };
-  node.addDOMWidget(NAME, NAME, frame, options).serialize = false; // neither prompt nor workflow
+  const widget = node.addDOMWidget(NAME, NAME, frame, options);
+  widget.serialize = false; // neither prompt nor workflow
+  // the properties panel would leave its own width behind
+  Object.defineProperty(widget, "width", { configurable: true, get: () => undefined, set() {} });
   new ResizeObserver(([entry]) => {
     const now = Math.min(entry.contentRect.height, MOST);
     if (!now) return; // hidden, as the canvas is zoomed out
@@ -49,26 +37,43 @@ function report(node, text) {
   }).observe(/** @type {Element} */ (place));
 }
 
+/** Its name among outputs and previews. @param {Node} node */
+const named = (node) => (node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : `${node.id}`);
+
 /** @param {Node} node @param {boolean} plays it shows a video in the end */
 function dropPreviews(node, plays) {
-  const id = node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : `${node.id}`;
+  const id = named(node);
   const vue = /** @type {any} */ (document.getElementById("vue-app"))?.__vue_app__;
   const store = vue?.config.globalProperties.$pinia?._s.get("nodeOutput");
   if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(id);
   else delete app.nodePreviewImages?.[id];
   node.imgs = undefined; // the classic canvas draws these, in a widget of their own
-  const place = node.widgets?.findIndex((widget) => widget.name === "$$canvas-image-preview") ?? -1;
+  const place = node.widgets?.findIndex((/** @type {any} */ widget) => widget.name === "$$canvas-image-preview") ?? -1;
   if (plays && place >= 0) node.widgets?.splice(place, 1)[0].onRemove?.();
 }
 
 app.registerExtension({
   name: "imgsync.report",
 
+  /** After an undo of the graph its nodes are new ones, of which the old results are still known. @param {any} node */
+  nodeCreated(node) {
+    if (!REPORTING.has(node.constructor.comfyClass)) return;
+    setTimeout(() => {
+      const text = node.graph && app.nodeOutputs?.[named(node)]?.text;
+      if (text) report(node, text.join("\n"));
+    }, 100);
+  },
+
   /** @param {{prototype: any}} nodeType @param {{name: string}} nodeData */
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!PREVIEWING.has(nodeData.name)) return;
+    const add = nodeType.prototype.addDOMWidget;
+    /** The classic canvas' player would enter the prompt, and the next run make the file again. @this {Node} */
+    nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ ...[name, type, element, options]) {
+      return add.call(this, name, type, element, name === "video-preview" ? { ...options, serialize: false } : options);
+    };
     const before = nodeType.prototype.onExecuted;
-    /** @this {Node} @param {Output} output */
+    /** @this {Node} @param {{text?: string[], animated?: boolean[]}} output */
     nodeType.prototype.onExecuted = function (output) {
       before?.call(this, output);
       dropPreviews(this, Boolean(output?.animated));

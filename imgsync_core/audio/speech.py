@@ -17,17 +17,27 @@ class Speech:
         self.sound = sound
         self._table: np.ndarray | None = None
 
-    def table(self, check: Callable[[], None] = lambda: None) -> np.ndarray:
+    def table(
+        self,
+        check: Callable[[], None] = lambda: None,
+        progress: Callable[[float, int], None] = lambda done, total: None,
+    ) -> np.ndarray:
         """The curves of all of it at 50 Hz, float32 (t, 9) as of ``Curves.table``.
 
         6 MB for an hour; kept. check(): called for every block; what it raises cancels.
+        progress(seconds, of so many): how far it was heard.
         """
         if self._table is None:
-            pieces = curves(self._blocks(check), self.sound.rate)
+            pieces = curves(self._blocks(check, progress), self.sound.rate)
             self._table = np.concatenate([piece.table() for piece in pieces])
         return self._table
 
-    def _blocks(self, check: Callable[[], None]) -> Iterator[np.ndarray]:
+    def _blocks(
+        self, check: Callable[[], None], progress: Callable[[float, int], None]
+    ) -> Iterator[np.ndarray]:
+        done, rate = 0, self.sound.rate
         for block in self.sound.blocks():
             check()
+            done += block.shape[-1]
+            progress(done / rate, max(1, -(-self.sound.n_samples // rate)))
             yield block

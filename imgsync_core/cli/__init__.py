@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -10,9 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from ..errors import ImgSyncError
-from . import animate, demo, doctor, extend, models, probe
+from ..errors import ImgSyncError, OutputError
+from . import animate, completion, demo, doctor, extend, models, probe
 from .console import spoken
+from .journal import note
+from .parser import Parser, examples
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +27,7 @@ def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        note(args, " ".join(["imgsync", *(sys.argv[1:] if argv is None else argv)]))
         return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
@@ -36,6 +40,8 @@ def _terminate(number: int, frame: Any) -> None:
 
 
 def _fail(args: argparse.Namespace, sentence: str) -> int:
+    with contextlib.suppress(OutputError):  # the log itself may be what cannot be written
+        note(args, sentence)
     if args.json:
         print(json.dumps({"error": sentence}))
     print(f"imgsync: {sentence}", file=sys.stderr)
@@ -43,8 +49,15 @@ def _fail(args: argparse.Namespace, sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="imgsync", description="One picture and one voice become one exact video."
+    parser = Parser(
+        prog="imgsync",
+        description="One picture and one voice become one exact video.",
+        epilog=examples(
+            "demo out.mp4                          # a talking video of nothing",
+            "animate portrait.jpg speech.wav       # the face in it speaks",
+            "extend portrait.jpg speech.wav        # it only lasts",
+            "animate --help",
+        ),
     )
     parser.add_argument("--version", action="version", version=f"imgsync {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -54,4 +67,5 @@ def _parser() -> argparse.ArgumentParser:
     demo.add(commands)
     models.add(commands)
     doctor.add(commands)
+    completion.add(commands, parser)
     return parser

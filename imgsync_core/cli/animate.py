@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..engines.options import Option
 from ..engines.registry import AUTO, NAMES, options_of
 from ..errors import InputError
-from .base import add_job, add_json, job_of, run_job, settle
+from .base import add_job, add_json, run_jobs, settle
+from .parser import examples
 
 _STRENGTHS = tuple(o.name for o in options_of("built-in") if o.strength)
 
@@ -22,6 +22,7 @@ def add(commands: Any) -> None:
         "faces",
         help="draw what was found of the faces in a picture",
         description="Find the faces in a picture and draw what was found over it.",
+        epilog=examples("faces portrait.jpg -o overlay.png"),
     )
     p.add_argument("picture", metavar="PICTURE")
     p.add_argument("-o", "--output", required=True, metavar="OVERLAY.png")
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
         "curves",
         help="write the curves of a voice to a file",
         description="Write what a voice makes a face do, 50 times a second, as .npz or .csv.",
+        epilog=examples("curves speech.wav -o curves.csv"),
     )
     p.add_argument("sound", metavar="AUDIO")
     p.add_argument("-o", "--output", required=True, metavar="FILE.npz|.csv")
@@ -49,6 +51,14 @@ def _add_animate(commands: Any) -> None:
         "animate",
         help="let the face in a picture speak",
         description="Let the face in a picture or a clip speak with the voice in a sound.",
+        epilog=examples(
+            "animate portrait.jpg speech.wav                  # portrait-talking.mp4",
+            "animate portrait.jpg speech.wav -o talk.mp4 --size 720x1280 --fit auto",
+            "animate portrait.jpg speech.wav --dry-run        # what would it take?",
+            "animate group.jpg speech.wav -o talk.mp4 --face 1 --strength head=0.5",
+            "animate *.jpg speech.wav -o '{picture}.mp4'      # one video for each picture",
+            "animate clip.mp4 speech.wav -o dubbed.mp4 --engine auto",
+        ),
     )
     add_job(p)
     face = p.add_argument_group("face")
@@ -62,10 +72,11 @@ def _add_animate(commands: Any) -> None:
         "--face",
         default="",
         metavar="INDEX|X,Y",
-        help="which of several: number or a point in it (the largest)",
+        help="which of several: its number, 0 is the largest, or a point in it, in pixels of the "
+        "picture as it is (the largest)",
     )
-    face.add_argument("--mouth", metavar="X,Y,W", help="middle and width of the mouth, in pixels")
-    face.add_argument("--eyes", metavar="X1,Y1,X2,Y2", help="middle of both eyes, in pixels")
+    face.add_argument("--mouth", metavar="X,Y,W", help="middle and width of the mouth, likewise")
+    face.add_argument("--eyes", metavar="X1,Y1,X2,Y2", help="middle of both eyes, likewise")
     face.add_argument("--seed", type=int, default=0, help="of head and blinks (0)")
     face.add_argument(
         "--strength",
@@ -123,7 +134,7 @@ def _helps(having: list[tuple[str, Option]]) -> list[str]:
     return [f"{text}; {', '.join(engines)}" for text, engines in meanings.items()]
 
 
-def _animate(args: argparse.Namespace) -> None:
+def _animate(args: argparse.Namespace) -> int:
     from ..face.wanted import WantedFace, parse_which
     from ..job import Animation
 
@@ -144,7 +155,7 @@ def _animate(args: argparse.Namespace) -> None:
         lively=_strength(args.strength) if args.lively else None,
         host=_host(args),
     )
-    run_job(replace(job_of(args), animation=how), args)
+    return run_jobs(args, "talking", how)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

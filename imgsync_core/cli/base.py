@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EncodingError, InputError
+from ..errors import EncodingError, ImgSyncError, InputError, OutputError
+from ..timeline import frames_in_words
 from ..watcher import Watcher
+from .batch import Task, tasks
+from .journal import note
+from .progress import Progress
 
 if TYPE_CHECKING:
+    from ..animation import Animation
     from ..engines.base import EngineSpec
     from ..job import Job, Prepared
     from ..media.muxer import Report
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 _MODES = ("hold", "loop", "ping-pong", "mirrored", "pan-zoom")
 _MOVES = ("zoom in", "zoom out", "pan left", "pan right", "pan up", "pan down", "drift")
 _FITS = ("keep", "crop", "pad", "stretch")
+_FRAMINGS = ("face", "auto")
 _PRESETS = (
     "mp4-h264", "mp4-h265", "mp4-av1", "webm-vp9", "mov-prores4444", "mkv-ffv1", "gif", "webp",
 )  # fmt: skip
@@ -31,9 +38,22 @@ _MMAP_THRESHOLD = -3  # mallopt(3)
 
 def add_job(p: argparse.ArgumentParser) -> None:
     """What extend and animate have in common: sources, target, time, motion, size, sound."""
-    p.add_argument("picture", metavar="PICTURE", help="a picture, or a video clip")
-    p.add_argument("sound", metavar="AUDIO", nargs="?", help="a sound, or a video with sound")
-    _add_output(p)
+    p.add_argument(
+        "files",
+        metavar="PICTURE [AUDIO]",
+        nargs="+",
+        help="a picture or a video clip, and a sound or a video with sound; or several of one of "
+        "them, or as many of both",
+    )
+    p.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="the file to write; {picture}, {sound} and {n} stand for names and a number (named "
+        "after the picture)",
+    )
+    add_file(p)
+    p.add_argument("--dry-run", action="store_true", help="say what it takes, and write nothing")
     p.add_argument("--fps", help="frames per second, such as 25, 29.97 or 30000/1001")
     p.add_argument("--frames", type=int, help="number of frames, with or instead of AUDIO")
     p.add_argument("--seconds", help="duration, with or instead of AUDIO")
@@ -52,7 +72,13 @@ def add_job(p: argparse.ArgumentParser) -> None:
     )
     size = p.add_argument_group("size")
     size.add_argument("--size", metavar="WxH", help="such as 1080x1920; 1080x0 keeps the shape")
-    size.add_argument("--fit", choices=_FITS, default="keep", help="how the size is reached (keep)")
+    size.add_argument(
+        "--fit",
+        choices=(*_FITS, *_FRAMINGS),
+        default="keep",
+        help="how the size is reached; face: a portrait of the face; auto: crop, but keep the "
+        "face in it (keep)",
+    )
     size.add_argument("--multiple-of", type=int, default=1, metavar="N", help="of both sides")
     size.add_argument("--background", default="black", help="a colour, or blur (with --fit pad)")
     sound = p.add_argument_group("sound")
@@ -63,11 +89,6 @@ def add_job(p: argparse.ArgumentParser) -> None:
     sound.add_argument("--loudness", type=float, metavar="LUFS", help="normalise, such as -16")
 
 
-def _add_output(p: argparse.ArgumentParser) -> None:
-    p.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write")
-    add_file(p)
-
-
 def add_file(p: argparse.ArgumentParser) -> None:
     """How the file is written, and what is printed."""
     p.add_argument("--preset", choices=_PRESETS, help="how to encode (by the name of OUT)")
@@ -75,6 +96,8 @@ def add_file(p: argparse.ArgumentParser) -> None:
     p.add_argument("--audio-bitrate", type=int, metavar="KBPS", help="of the sound (192)")
     p.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     p.add_argument("--quiet", action="store_true", help="show no progress")
+    p.add_argument("--print", choices=("path",), help="print nothing but where the file is")
+    p.add_argument("--log", metavar="FILE", help="append what happens to this file")
     add_json(p)
 
 
@@ -83,7 +106,7 @@ def add_json(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def job_of(args: argparse.Namespace) -> Job:
+def job_of(args: argparse.Namespace, task: Task, animation: Animation | None) -> Job:
     """The words of extend and animate as a job."""
     from ..job import Job, SoundEdit
     from ..media.extend import Extension
@@ -96,13 +119,20 @@ def job_of(args: argparse.Namespace) -> Job:
     background = BLUR if args.background == BLUR else parse_color(args.background)
     width, height = _size(args.size)
     return Job(
-        picture=args.picture,
-        sound=args.sound,
+        picture=task.picture,
+        sound=task.sound,
         frames=args.frames,
         seconds=args.seconds and _seconds("--seconds", args.seconds),
         fps=args.fps,
         grid=parse_grid(args.grid),
-        fit=Fit(args.fit, width, height, args.multiple_of, background),
+        fit=Fit(
+            "keep" if args.fit in _FRAMINGS else args.fit,
+            width,
+            height,
+            args.multiple_of,
+            background,
+        ),
+        framing=args.fit if args.fit in _FRAMINGS else "",
         extension=args.mode
         and Extension(
             args.mode,
@@ -119,36 +149,90 @@ def job_of(args: argparse.Namespace) -> Job:
             _seconds("--pad-end", args.pad_end),
         ),
         strict=args.strict,
+        animation=animation,
     )
 
 
-def run_job(job: Job, args: argparse.Namespace) -> None:
+def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = None) -> int:
+    """All videos that the files make; where one of several is refused, the others are made."""
+    from ..media.encoding import preset
+
+    ending = preset(args.preset).extension if args.preset else ".mp4"
+    todo, refused = tasks(args.files, args.output, verb, ending), 0
+    for task in todo:
+        try:
+            _refuse_own_source(task)
+            run_job(job_of(args, task, animation), task.target, args)
+        except ImgSyncError as e:
+            if len(todo) == 1:
+                raise
+            refused += 1
+            note(args, f"{task.target}: {e}")
+            print(f"imgsync: {task.target}: {e}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _refuse_own_source(task: Task) -> None:
+    for source in (task.picture, task.sound):
+        # unlike Path.exists these answer for names that no disk takes
+        if source is None or not (os.path.exists(task.target) and os.path.exists(source)):
+            continue
+        if os.path.samefile(task.target, source):
+            raise OutputError(
+                f"{task.target} is what the video is made of. Choose another name for the result."
+            )
+
+
+def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
     """Render with progress, and show what came out."""
     from ..job import prepare, render
     from ..media.encoding import preset_for
     from ..media.target import check_target
 
     began = time.perf_counter()
-    encoding = preset_for(args.output, args.preset).tuned(args.crf, args.audio_bitrate)
-    target = Path(args.output)
+    encoding = preset_for(target, args.preset).tuned(args.crf, args.audio_bitrate)
     check_target(target, args.overwrite)
-    with prepare(job, place=target) as prepared, _Progress(args.quiet or args.json) as progress:
+    with prepare(job, place=target) as prepared:
+        if getattr(args, "dry_run", False):
+            return _show_plan(prepared, target, args)
         _tell(prepared, args)
-        report = render(
-            prepared,
-            target,
-            encoding,
-            background=_background(args),
-            overwrite=args.overwrite,
-            watcher=Watcher(progress=progress.step),
-        )
+        with Progress(args.quiet or args.json or bool(args.print)) as progress:
+            report = render(
+                prepared,
+                target,
+                encoding,
+                background=_background(args),
+                overwrite=args.overwrite,
+                watcher=Watcher(progress=progress.step),
+            )
         _show(report, prepared, time.perf_counter() - began, args)
 
 
-def _tell(prepared: Prepared, args: argparse.Namespace) -> None:
-    if prepared.forecast is None or args.quiet or args.json:
+def _show_plan(prepared: Prepared, target: Path, args: argparse.Namespace) -> None:
+    """What would be made, and what it would take."""
+    time = prepared.timeline
+    (w, h), n, seconds = prepared.frames.size, time.n_frames, float(time.duration)
+    if args.json:
+        plan = {"path": str(target), "width": w, "height": h, "frames": n, "seconds": seconds}
+        if prepared.forecast is not None:
+            plan["forecast"] = prepared.forecast.as_dict()
+        print(json.dumps({**plan, "fps": str(time.fps), "notes": list(prepared.notes)}))
         return
-    for line in (prepared.forecast.sentence(), *(f"note: {note}" for note in prepared.notes)):
+    size, count = f"{w}x{h}", frames_in_words(n)
+    print(f"{target}: {count} of {size} at {time.fps} fps, {seconds:.3f} s; nothing is written")
+    if prepared.forecast is not None:
+        print(prepared.forecast.sentence())
+    for sentence in prepared.notes:
+        print(f"note: {sentence}")
+
+
+def _tell(prepared: Prepared, args: argparse.Namespace) -> None:
+    if prepared.forecast is None:
+        return
+    note(args, prepared.forecast.sentence())
+    if args.quiet or args.json or args.print:
+        return
+    for line in (prepared.forecast.sentence(), *(f"note: {n}" for n in prepared.notes)):
         print(line, file=sys.stderr)
 
 
@@ -190,9 +274,10 @@ def _show(report: Report, prepared: Prepared, seconds: float, args: argparse.Nam
         result |= {"path": str(report.path), "notes": report.notes, "seconds": round(seconds, 3)}
         print(json.dumps(result, indent=1))
         return
-    print("\n".join([f"wrote {report.path} in {seconds:.1f} s", *described(result)[1:]]))
-    for note in report.notes:
-        print(f"note: {note}")
+    lines = [f"wrote {report.path} in {seconds:.1f} s", *described(result)[1:]]
+    lines += [f"note: {sentence}" for sentence in report.notes]
+    note(args, *lines)
+    print(report.path if args.print else "\n".join(lines))
 
 
 def described(info: dict[str, Any]) -> list[str]:
@@ -204,7 +289,7 @@ def described(info: dict[str, Any]) -> list[str]:
     if picture:
         lines.append(
             f"picture: {picture['codec']} {picture['width']}x{picture['height']} "
-            f"{picture['pixels']}, {picture['frames']} frames at {picture['fps']} fps, "
+            f"{picture['pixels']}, {frames_in_words(picture['frames'])} at {picture['fps']} fps, "
             f"{picture['duration']:.3f} s"
         )
     if sound:
@@ -237,36 +322,3 @@ def _seconds(option: str, text: str) -> Any:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise InputError(f"{option} {text!r} is not a number of seconds.") from None
-
-
-class _Progress:
-    """A bar on a terminal, a line for every tenth elsewhere."""
-
-    def __init__(self, silent: bool) -> None:
-        self._silent = silent
-        self._bar: Any = None
-        self._tenth = 0
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def step(self, done: float, total: int) -> None:
-        """So many frames are done."""
-        if self._silent:
-            return
-        done = int(done)
-        if not sys.stderr.isatty():
-            if done * 10 // total > self._tenth:
-                self._tenth = done * 10 // total
-                with contextlib.suppress(BrokenPipeError):  # nobody reads it; the file is wanted
-                    print(f"{self._tenth * 10} % ({done} of {total} frames)", file=sys.stderr)
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit=" frames", leave=False)
-        self._bar.update(done - self._bar.n)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from .base import add_json
+from .parser import examples
 
 
 def add(commands: Any) -> None:
@@ -16,6 +17,7 @@ def add(commands: Any) -> None:
         description="Show versions, devices, encoders, engines and their weights, what "
         "--engine auto would take, and how to mend what is wrong. Exits 0 when something can be "
         "rendered.",
+        epilog=examples("doctor"),
     )
     add_json(p)
     p.set_defaults(run=_doctor)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WeightsError
+from .parser import examples
 
 
 def add(commands: Any) -> None:
@@ -18,6 +19,11 @@ def add(commands: Any) -> None:
         help="list, check and fetch the files of published models",
         description="The files of published models: which there are, whether they are here and "
         "whole, and how to get them. Nothing is fetched unless you say so.",
+        epilog=examples(
+            "models list",
+            "models fetch latentsync-1.6",
+            "models fetch musetalk-1.5 --models ComfyUI/models/imgsync",
+        ),
     )
     actions = p.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="which files there are, and which are here")

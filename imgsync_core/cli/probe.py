@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from .base import add_json, described
+from .parser import examples
 
 
 def add(commands: Any) -> None:
@@ -15,6 +16,7 @@ def add(commands: Any) -> None:
         "probe",
         help="what a file is, and whether its picture and sound agree",
         description="Show what a file is, and whether its picture and sound end together.",
+        epilog=examples("probe talking.mp4", "probe talking.mp4 --json"),
     )
     p.add_argument("file", metavar="FILE")
     add_json(p)

@@ -7,6 +7,7 @@ within .08. An error of .03 passes, .05 cuts the lip, .08 looks grotesque when t
 
 import numpy as np
 
+from ..errors import FaceError
 from .geometry import Face
 
 DOUBT = 0.45  # confidence under which people are told
@@ -23,6 +24,26 @@ def doubt(face: Face) -> str | None:
         f"Where the lips meet is not clear in this face (at ({x:.0f}, {y:.0f}), "
         f"{face.confidence * 100:.0f} % sure), so the mouth opens less. "
         "Check it, and say where the corners of the mouth are (points) if it is wrong."
+    )
+
+
+def cut_off(face: Face, size: tuple[int, int]) -> str | None:
+    """A sentence about eyes or lips that lie outside of a picture of this size, or None.
+
+    Raises FaceError where the mouth itself does: there is nothing to open.
+    """
+    places = np.vstack([face.lip_line, face.lip_bottom, face.mouth, face.eyes])
+    out = np.any((places < 0) | (places > np.array(size)), -1)
+    if out[0]:
+        raise FaceError(
+            "The mouth lies outside of the picture: it was cropped away. Choose another size, or "
+            "the fit auto, which keeps the face."
+        )
+    if not out.any():
+        return None
+    return (
+        "A part of the face lies outside of the picture, which was cropped. Choose another size, "
+        "or the fit auto, which keeps the face."
     )
 
 

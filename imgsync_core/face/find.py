@@ -129,7 +129,7 @@ def pick(
     if not faces:
         raise FaceError(
             "No face was found in the picture: it has to be whole, from the front, and upright "
-            "within 30 degrees. Turn the picture, say where mouth and eyes are (points), "
+            "within 40 degrees. Turn the picture, say where mouth and eyes are (points), "
             "or use ExtendFrames, which needs no face."
         )
     if point is not None:

@@ -47,6 +47,7 @@ class Face:
     eye_size: tuple[float, float]  # half width and half opening of an eye
     confidence: float  # 0..1, how often such eyes and lip line are right (doubt.py)
     source: str  # "found", "landmarks" or "points"
+    picture: tuple[int, int] | None = None  # width, height of what it lies in; None: not said
 
     @property
     def iod(self) -> float:
@@ -86,8 +87,26 @@ class Face:
             oval=(cx * sx, cy * sy, a * sx, b * sy, turned),
             inner=self.inner * sy,
             eye_size=(self.eye_size[0] * sx, self.eye_size[1] * sy),
+            picture=self.picture and (round(self.picture[0] * sx), round(self.picture[1] * sy)),
             **{name: getattr(self, name) * by for name in POINTS},
         )
+
+    def resized(self, size: tuple[int, int]) -> "Face":
+        """The face in its picture brought to another size (width, height), shape unchanged.
+
+        A face that does not say what it lies in stays as it is. Raises FaceError where the shape
+        is another, so that the picture was cropped or stretched on the way.
+        """
+        if self.picture is None or self.picture == size:
+            return self
+        (w, h), sx, sy = self.picture, size[0] / self.picture[0], size[1] / self.picture[1]
+        if min(abs(w * sy - size[0]), abs(h * sx - size[1])) > 1:  # px, from rounding
+            raise FaceError(
+                f"The face belongs to a picture of {w}x{h} px, and this one has "
+                f"{size[0]}x{size[1]}: it was cropped or stretched on the way. Set the size where "
+                "the picture is loaded, or leave the face away, so that it is found anew."
+            )
+        return replace(self.scaled(sx, sy), picture=size)
 
     def moved(self, dx: float, dy: float) -> "Face":
         """The face in a picture that grew by dx at the left and dy at the top."""
@@ -97,6 +116,7 @@ class Face:
             self,
             box=(x + dx, y + dy, w, h),
             oval=(cx + dx, cy + dy, rest[0], rest[1], rest[2]),
+            picture=None,
             **{name: getattr(self, name) + np.array([dx, dy]) for name in POINTS},
         )
 
@@ -118,6 +138,7 @@ class Face:
             oval=(float(ox), float(oy), a * size, b * size, roll + cmath.phase(by)),
             inner=self.inner * size,
             eye_size=(self.eye_size[0] * size, self.eye_size[1] * size),
+            picture=None,
         )
 
     def towards(self, other: "Face", part: float) -> "Face":
@@ -178,6 +199,9 @@ def _from_dict(data: dict[str, Any]) -> Face:
     for name, value in values.items():
         if not np.isfinite(value).all():
             raise ValueError(f"{name} is not finite")
+    if data.get("picture") is not None:
+        width, height = data["picture"]
+        values["picture"] = int(width), int(height)
     return Face(**values, source=str(data["source"]))
 
 
@@ -335,6 +359,16 @@ def in_order(corners: np.ndarray, eyes: np.ndarray | None = None) -> None:
         raise FaceError(
             "The mouth is not below the eyes. Check the points, or turn the picture upright."
         )
+
+
+def lips_in_order(face: Face) -> None:
+    """FaceError unless the lip line lies above the chin and the upper lip above the lower."""
+    down = Frame.of(face.eyes).into(np.stack([face.lip_top, face.lip_line, face.lip_bottom]))[:, 1]
+    chin = Frame.of(face.eyes).into(face.chin)[1]
+    if down[1] >= chin:
+        raise FaceError("The lips meet below the chin. Move the chin down, or the lip line up.")
+    if down[0] >= down[2]:
+        raise FaceError("The upper lip lies below the lower one. Exchange their points.")
 
 
 def inside(size: tuple[int, int], **points: np.ndarray) -> None:

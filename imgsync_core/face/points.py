@@ -25,7 +25,7 @@ import numpy as np
 
 from ..errors import FaceError
 from .find import find_faces, pick
-from .geometry import Face, from_points, in_order, inside, with_mouth
+from .geometry import Face, from_points, in_order, inside, lips_in_order, with_mouth
 from .muzzle import line_between
 
 VERSION = 1
@@ -111,6 +111,7 @@ def placed(
     in_order(corners, face.eyes)
     face = _with_mouth(face, corners, points.get("lip_line"))
     face = replace(face, **{name: points[name] for name in MIDDLE if name in points})
+    lips_in_order(face)
     oval = face.oval
     if OVAL in points:
         x, y, a, b, roll = (float(v) for v in points[OVAL])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import FaceError, InputError
+from ..media.fit import Mapping
 from ..media.frames import FrameSource
 from .find import find_faces, pick
 from .geometry import Face, from_points
@@ -53,6 +54,25 @@ class WantedFace:
             raise FaceError(self.faceless)
         found = find_faces(rgb) if self.landmarks is None else self._first_landmarks()
         return pick(found, self.index, self.point)
+
+    def through(self, way: Mapping) -> WantedFace:
+        """The same of the picture after it is fitted."""
+
+        def at(x: float, y: float) -> tuple[float, float]:
+            return x * way.sx + way.dx, y * way.sy + way.dy
+
+        def fitted(face: Face) -> Face:
+            return face.scaled(way.sx, way.sy).moved(way.dx, way.dy)
+
+        faces = self.landmarks
+        return replace(
+            self,
+            face=self.face and fitted(self.face),
+            point=self.point and at(*self.point),
+            mouth=self.mouth and (*at(*self.mouth[:2]), self.mouth[2] * way.sx),
+            eyes=self.eyes and (at(*self.eyes[0]), at(*self.eyes[1])),
+            landmarks=faces and [[fitted(face) for face in frame] for frame in faces],
+        )
 
     def _first_landmarks(self) -> Sequence[Face]:
         """The faces of the first frame that has any."""

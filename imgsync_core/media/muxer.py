@@ -21,7 +21,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from ..errors import OutputError
-from ..timeline import Timeline, round_half_up
+from ..timeline import Timeline, frames_in_words, round_half_up
 from ..watcher import NOBODY, Watcher
 from . import matroska, webp
 from .encoding import Encoding
@@ -54,7 +54,7 @@ class Report:
     def sentence(self) -> str:
         """For people: frames, seconds, the difference between picture and sound, and the notes."""
         picture = self.info.picture
-        parts = [] if picture is None else [f"{picture.frames} frames"]
+        parts = [] if picture is None else [frames_in_words(picture.frames)]
         parts.append(f"{float(self.info.duration):.3f} s")
         if self.info.sound is not None:
             parts.append(f"picture and sound {float(self.info.difference) * 1000:.2f} ms apart")

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import av
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from ..errors import InputError
 from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
@@ -101,6 +102,18 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
         refuse_stream(path, error)
     except OSError as e:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
+
+
+def has_only_sound(file: MediaFile) -> bool:
+    """Whether a file can be read and has sound, but no moving picture; a cover is none."""
+    try:
+        with open_media(file, InputError, "media") as container:
+            films = [
+                s for s in container.streams.video if not s.disposition & Disposition.attached_pic
+            ]
+            return bool(container.streams.audio) and not films
+    except InputError:
+        return False
 
 
 def reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ import io
 import os
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -250,3 +251,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
             )
         return Image.fromarray(np.round(deep * 255).astype(np.uint8))
     return image
+
+
+def save_png(rgb: np.ndarray, path: Path) -> None:
+    """Write uint8 (h, w, 3) as a PNG file, whatever its name."""
+    Image.fromarray(rgb).save(path, "PNG")

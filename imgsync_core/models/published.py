@@ -96,6 +96,19 @@ def default_folder() -> Path:
     return data / "imgsync" / "models"
 
 
+def how_to_fetch(name: str, folder: Path) -> str:
+    """A sentence with the line for a terminal that fetches a file and what is used with it.
+
+    In a pack that was cloned into ComfyUI there is no ``imgsync`` command: the line names the
+    Python that runs, and both folders, and stands alone so that it can be copied.
+    """
+    if __package__ and __package__.partition(".")[0] == "imgsync_core":
+        return f"Run: imgsync models fetch {name}."
+    library = Path(__file__).parents[1]
+    line = f'"{sys.executable}" "{library}" models fetch {name} --models "{folder}"'
+    return f"Run this line in a terminal:\n{line}\n"
+
+
 def where_to_put(model: Published, folder: Path) -> str:
     """A sentence that tells how to get a file by hand."""
     return f"Fetch {model.url} and put it at {model.path(folder)}."

@@ -14,11 +14,25 @@ from ..engines.runtime.files import missing
 from ..errors import MemoryLimitError, WeightsError
 from ..machine import Device, Machine, readable
 from ..media.sound import Sound
+from ..timeline import frames_in_words
 from .rate import Timed
 
 PREVIEWS, PREVIEW_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
 _SPREAD = 2.0  # seconds of speech over which they are spread
 _SPOKEN = 0.02  # RMS of full scale from which on a sound counts as begun
+
+
+LARGE = 4096 * 2304  # px of a frame: the most of H.264's level 5.2, which players go by
+USUAL = 1920  # px of the longer side, that is enough for most screens
+
+
+def too_large(size: tuple[int, int]) -> str:
+    """A sentence about frames of more than LARGE px."""
+    less = (max(size) / USUAL) ** 2
+    return (
+        f"{size[0]}x{size[1]} is larger than most players show; with {USUAL} px on the longer side "
+        f"it takes {less:.0f} times less time and memory"
+    )
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,10 @@ class Forecast:
         """For people, one line."""
         why = f" ({self.reason})" if self.reason else ""
         windows = f" in {self.windows} windows" if 1 < self.windows < self.frames else ""
-        parts = [f"{self.frames} frames of {self.size[0]}x{self.size[1]}{windows}", self._time()]
+        parts = [
+            f"{frames_in_words(self.frames)} of {self.size[0]}x{self.size[1]}{windows}",
+            self._time(),
+        ]
         if self.memory:
             parts.append(f"{readable(self.memory)} of memory")
         if self.device_memory:

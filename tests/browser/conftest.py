@@ -4,6 +4,7 @@ Needs IMGSYNC_COMFYUI (see tests/comfy), playwright, and Chromium: on the PATH, 
 IMGSYNC_CHROMIUM. IMGSYNC_SCREENSHOTS names a folder for pictures of what was seen.
 """
 
+import contextlib
 import os
 import shutil
 import wave
@@ -61,8 +62,9 @@ def comfyui(tmp_path_factory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("comfyui")
     (base / "input").mkdir()
     pictures(base / "input")
-    with serving(base) as server:
-        yield server
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("IMGSYNC_HUB", "http://127.0.0.1:9")  # nobody answers there
+        yield stack.enter_context(serving(base))
 
 
 @pytest.fixture(scope="session")

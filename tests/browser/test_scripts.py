@@ -11,6 +11,8 @@ import pytest
 
 from imgsync_core.face.geometry import from_points
 from imgsync_core.face.points import NAMES, as_points, parse_points, placed
+from imgsync_core.face.view import FRAMINGS, fit_to_face
+from imgsync_core.media.fit import Fit
 
 WEB = Path(__file__).parents[2] / "web"
 SCRIPTS = sorted(path for path in WEB.rglob("*") if path.suffix in (".js", ".mjs"))
@@ -47,6 +49,8 @@ def need(program: str) -> str:
 def node(code: str, value: object = None):
     """What an async function body in JavaScript returns; `points` and `words` are the modules."""
     text = f"""
+const {{ readFile }} = await import("node:fs/promises");
+globalThis.fetch = async (url) => ({{ json: async () => JSON.parse(await readFile(url, "utf8")) }});
 const points = await import({(WEB / "face" / "points.mjs").as_uri()!r});
 const words = await import({(WEB / "face" / "words.mjs").as_uri()!r});
 const value = {json.dumps(value)};
@@ -130,6 +134,7 @@ def test_the_text_is_what_the_library_reads():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"lip_line": [250, 400]}, "lips_low"),
         ({"left_eye": [310, 210]}, "eyes_crossed"),
         ({"mouth_left": [300, 310]}, "mouth_crossed"),
         ({"left_eye": [200, 400], "right_eye": [300, 410]}, "mouth_above"),
@@ -154,3 +159,33 @@ def test_all_points_and_the_oval():
     assert wider["oval"][2] == pytest.approx(
         np.hypot(500 - before["oval"][0], 240 - before["oval"][1])
     )
+
+
+@pytest.mark.parametrize("mode", ["crop", "face", "auto", "keep", "pad"])
+@pytest.mark.parametrize("asked", [(0, 0), (256, 256), (600, 200), (200, 600), (0, 300)])
+@pytest.mark.parametrize("size", [(640, 480), (300, 900)])
+def test_the_frame_of_the_crop_is_what_the_library_cuts_out(mode, asked, size):
+    """To the pixel, up to rounding; no frame where all of the picture is shown."""
+    face = from_points(size, mouth=((150, 312), (206, 316)), eyes=((145, 240), (215, 246)))
+    ours = node(
+        "return points.viewOf(value[0], value[1], value[2])",
+        [{"mode": mode, "width": asked[0], "height": asked[1]}, size, as_points(face)],
+    )
+    if mode in FRAMINGS:
+        fit = fit_to_face(Fit("keep", *asked), mode, face, size)
+        theirs = fit.view
+    else:
+        way = Fit(mode, *asked).mapping(*size)
+        w, h = Fit(mode, *asked).size(*size)
+        theirs = (-way.dx / way.sx, -way.dy / way.sy, w / way.sx, h / way.sy)
+        theirs = theirs if mode == "crop" and all(asked) else None
+    assert (ours is None) is (theirs is None)
+    assert ours is None or ours == pytest.approx(theirs, abs=1.01)
+    if ours is not None:
+        cuts = node(
+            "return points.cuts(value[0], value[1], value[2])", [ours, size, as_points(face)]
+        )
+        left, top, right, bottom = face.outline
+        x, y, w, h = ours
+        inside = x <= left + 1 and y <= top + 1 and x + w >= right - 1 and y + h >= bottom - 1
+        assert cuts is not (inside or mode == "auto")

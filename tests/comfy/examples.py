@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgsync_core.demo import demo_picture, demo_speech
+from imgsync_core.demo_files import PREFIX
 from imgsync_core.media.encoding import preset
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.timeline import Timeline
@@ -21,7 +22,7 @@ FOLDER = ROOT / "example_workflows"
 TWINS = ROOT / "tests" / "data" / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"  # of text_to_image_talking_portrait
-VOICES = {"speech": 0.6, "vocals": 1.0, "full_mix": 1.3, "first_voice": 0.6, "second_voice": 0.8}
+VOICES = {"voice": 0.6, "vocals": 1.0, "full_mix": 1.3, "first_voice": 0.6, "second_voice": 0.8}
 RATE = 44100
 
 
@@ -36,19 +37,20 @@ def drawn(name: str) -> dict:
 
 
 def furnish(base: Path) -> None:
-    """The files that the examples name, small, and tiny random weights of the engines."""
+    """The files that the examples name, smaller than usual, and tiny random weights."""
     folder = base / "input"
     folder.mkdir(exist_ok=True)
     one = demo_picture(256)
-    Image.fromarray(one).save(folder / "portrait.png")
-    Image.fromarray(np.concatenate([demo_picture(512)] * 2, 1)).save(folder / "two_people.png")
+    Image.fromarray(one).save(folder / f"{PREFIX}portrait.png")
+    two = np.concatenate([demo_picture(512)] * 2, 1)
+    Image.fromarray(two).save(folder / f"{PREFIX}two_people.png")
     for seed, (name, seconds) in enumerate(VOICES.items()):
-        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+        with wave.open(str(folder / f"{PREFIX}{name}.wav"), "wb") as file:
             file.setparams((1, 2, RATE, 0, "NONE", ""))
             file.writeframes((demo_speech(seconds, RATE, seed)[0] * 32767).astype("<i2").tobytes())
     wide = np.pad(one, ((0, 0), (20, 20), (0, 0)), mode="edge")
     frames = np.stack([wide[:, i : i + 256] for i in range(10)])
-    clip, time = folder / "clip.mp4", Timeline.of_frames(10, Fraction(24))
+    clip, time = folder / f"{PREFIX}clip.mp4", Timeline.of_frames(10, Fraction(24))
     with Muxer(clip, preset("mp4-h264"), time, (256, 256)) as out:
         out.write(frames)
     weights = base / "models" / "imgsync"

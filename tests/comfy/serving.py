@@ -1,4 +1,7 @@
-"""A real ComfyUI with this pack, for tests: IMGSYNC_COMFYUI names its folder."""
+"""A real ComfyUI with this pack, for tests: IMGSYNC_COMFYUI names its folder.
+
+IMGSYNC_FRONT_END names the `static` folder of a front end to serve instead of ComfyUI's own.
+"""
 
 import json
 import os
@@ -15,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CHECKOUT = os.environ.get("IMGSYNC_COMFYUI", "")
 PYTHON = os.environ.get("IMGSYNC_COMFYUI_PYTHON", sys.executable)
+FRONT_END = os.environ.get("IMGSYNC_FRONT_END", "")
 
 
 class Server:
@@ -69,7 +73,8 @@ def serving(base: Path) -> Iterator[Server]:
         port = probe.getsockname()[1]
     command = [PYTHON, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port),
                "--disable-auto-launch", "--disable-api-nodes", "--base-directory", str(base),
-               "--database-url", "sqlite:///:memory:"]  # fmt: skip
+               "--database-url", "sqlite:///:memory:",
+               *(["--front-end-root", FRONT_END] if FRONT_END else [])]  # fmt: skip
     log = (base / "log.txt").open("wb")
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log)
     server = Server(f"http://127.0.0.1:{port}", base, process.pid)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsync_core.demo_files import PREFIX
+
 from .examples import CHECKPOINT, FOLDER, NAMES, TWINS, VOICES, drawn, furnish, twin
 from .serving import CHECKOUT, serving
 
@@ -150,4 +152,4 @@ def test_every_example_has_a_small_picture_and_a_twin():
             assert image.format == "JPEG" and min(image.size) >= 200
     files = {value for name in NAMES for node in twin(name).values()
              for value in node["inputs"].values() if str(value).endswith(".wav")}  # fmt: skip
-    assert files <= {f"{name}.wav" for name in VOICES}
+    assert files <= {f"{PREFIX}{name}.wav" for name in VOICES}

@@ -3,6 +3,7 @@
 IMGSYNC_COMFYUI_PYTHON names the Python that has ComfyUI's requirements (default: this one).
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -65,8 +66,9 @@ def server(tmp_path_factory):
         file.setsampwidth(2)
         file.setframerate(44100)
         file.writeframes((np.sin(np.arange(60001) / 20) * 8000).astype("<i2").tobytes())
-    with serving(base) as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("IMGSYNC_HUB", "http://127.0.0.1:9")  # nobody answers there
+        yield stack.enter_context(serving(base))
 
 
 def test_a_graph_through_our_nodes_and_core(server):
@@ -171,3 +173,44 @@ def test_a_picture_without_a_face_fails_only_who_crops_to_it(server):
     messages = server.wait(server.start(graph))["status"]["messages"]
     error = next(data for kind, data in messages if kind == "execution_error")
     assert error["node_id"] == "1" and "give points" in error["exception_message"]
+
+
+def test_demo_files_are_made_once_and_nothing_else_is(server):
+    names = ["imgsync_demo_portrait.png", "imgsync_demo_voice.wav"]
+    assert server.post("/imgsync/demo", names) == {"made": 2}
+    with Image.open(server.base / "input" / names[0]) as picture:
+        assert picture.size == (768, 768)
+    with wave.open(str(server.base / "input" / names[1])) as sound:
+        assert sound.getnframes() == 6 * sound.getframerate()
+    assert server.post("/imgsync/demo", names) == {"made": 0}
+    for wrong in (["../x.png"], ["a.png"], {"a": 1}, "x", [["imgsync_demo_voice.wav"]]):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.post("/imgsync/demo", wrong)
+        with refused.value:
+            assert refused.value.code == 400
+
+
+def test_weights_are_told_and_fetched_only_when_asked(server):
+    told = server.get("/imgsync/models")
+    names = [model["name"] for model in told["models"]]
+    assert "latentsync-1.6" in names and "whisper-tiny" not in names and told["job"] is None
+    assert told["folder"] == str(server.base / "models" / "imgsync")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.post("/imgsync/models/fetch", {"name": "../../x"})
+    with refused.value:
+        assert (
+            refused.value.code == 400 and "not known" in json.loads(refused.value.read())["error"]
+        )
+    server.post("/imgsync/models/fetch", {"name": "musetalk-1.5"})
+    for _ in range(200):
+        job = server.get("/imgsync/models")["job"]
+        if job["ended"]:
+            break
+        time.sleep(0.1)
+    assert job["name"] == "musetalk-1.5" and "hub cannot be reached" in job["error"]
+    assert not list((server.base / "models" / "imgsync").rglob("*.p*t*"))
+
+
+def test_blueprints_are_offered(server):
+    offered = {entry["name"] for entry in server.get("/global_subgraphs").values()}
+    assert offered >= {"Talking Portrait", "Still for a Sound"}

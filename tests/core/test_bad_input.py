@@ -461,8 +461,6 @@ def test_a_demo_of_no_length(seconds, refused, tmp_path):
         (),
         ("nonsense",),
         ("extend",),
-        ("extend", "a.png", "a.wav"),
-        ("extend", "a.png", "a.wav", "b.wav", "-o", "a.mp4"),
         ("extend", "a.png", "-o", "a.mp4", "--frames", "1.5"),
         ("extend", "a.png", "-o", "a.mp4", "--crf", "good"),
         ("extend", "a.png", "-o", "a.mp4", "--mode", "spin"),
@@ -477,7 +475,8 @@ def test_words_that_make_no_command_exit_with_2(words, imgsync, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     ran = imgsync(*words)
     assert ran.code == 2
-    assert ran.err.startswith("usage: imgsync")
+    assert ran.err.startswith("imgsync") and len(ran.err.splitlines()) == 1
+    assert "--help" in ran.err
     assert not list(tmp_path.iterdir())
 
 

@@ -394,14 +394,6 @@ def test_overwriting(imgsync, given, tmp_path):
     assert dict(boxes(out.read_bytes()))["ftyp"]
 
 
-def test_a_clip_may_be_overwritten_by_its_own_extension(imgsync, given, tmp_path):
-    clip = tmp_path / "clip.mp4"
-    clip.write_bytes((given / "clip.mp4").read_bytes())
-    words = ("--mode", "loop", "--overwrite", "--quiet")
-    assert imgsync("extend", clip, given / "click.wav", "-o", clip, *words).code == 0
-    assert numbers(pictures(clip)) == [i % 7 + 1 for i in range(20)]
-
-
 # -- what it says --
 
 
@@ -415,7 +407,8 @@ def test_what_is_printed_when_all_went_well(imgsync, given, tmp_path):
     assert any("aac 16000 Hz mono, 0.800 s" in line for line in rest)
     assert any("end together" in line for line in rest)
     tenths = [f"{i * 10} % ({i * 2} of 20 frames)" for i in range(1, 11)]
-    assert ran.err.splitlines() == tenths  # not on a terminal: plain lines
+    said = [line.partition(",")[0] for line in ran.err.splitlines()]  # then speed and time left
+    assert said == tenths  # not on a terminal: plain lines
 
 
 @pytest.mark.parametrize("words", [("--quiet",), ("--json",)])

@@ -156,3 +156,16 @@ def test_the_outline_holds_the_oval_and_touches_it():
         x = 60 + 30 * np.cos(t) * np.cos(roll) - 45 * np.sin(t) * np.sin(roll)
         y = 70 + 30 * np.cos(t) * np.sin(roll) + 45 * np.sin(t) * np.cos(roll)
         assert np.allclose(face.outline, (x.min(), y.min(), x.max(), y.max()), atol=1e-3)
+
+
+def test_a_face_goes_along_with_a_picture_that_is_resized():
+    face = replace(from_points((400, 300), mouth=(200, 200, 60)), picture=(400, 300))
+    half = face.resized((200, 150))
+    assert half.lip_line == pytest.approx([100, 100]) and half.picture == (200, 150)
+    assert face.resized((133, 100)).lip_line == pytest.approx([66.5, 66.67], abs=0.01)  # rounded
+    assert face.resized((400, 300)) is face
+    assert replace(face, picture=None).resized((1, 1)).lip_line == pytest.approx([200, 200])
+    with pytest.raises(FaceError, match=r"picture of 400x300 px, and this one has 300x300"):
+        face.resized((300, 300))
+    assert from_json(face.to_json()).picture == (400, 300)
+    assert face.moved(5, 5).picture is None  # what was added is not known

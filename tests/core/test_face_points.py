@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.errors import FaceError
+from imgsync_core.face.doubt import cut_off
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.geometry import Face, from_points
 from imgsync_core.face.points import MIDDLE, NAMES, parse_points, placed
@@ -292,3 +294,33 @@ def test_the_view_holds_the_face_and_stays_inside(shape, moved, scale):
 def test_a_view_outside_the_picture_is_refused(view):
     with pytest.raises(Exception, match="outside"):
         Fit("crop", view=view).apply(marked(np.zeros((1, 2))))
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ({"lip_line": [250, 520]}, "below the chin"),
+        ({"lip_top": [250, 360], "lip_bottom": [250, 340]}, "upper lip lies below"),
+    ],
+)
+def test_lips_in_the_wrong_order_are_refused(points, words):
+    base = from_points((640, 640), mouth=((210, 312), (286, 318)), eyes=((200, 210), (300, 220)))
+    given = {name: np.array(place, float) for name, place in points.items()}
+    with pytest.raises(FaceError, match=words):
+        placed(base, given, (640, 640))
+
+
+@pytest.mark.parametrize(
+    ("mouth", "words"),
+    [((60, 130, 40), ""), ((12, 130, 60), "A part of the face"), ((-20, 9, 9), "refused")],
+)
+def test_a_face_that_leaves_the_picture_is_told(mouth, words):
+    face = from_points((200, 200), mouth=(60, 130, 40), eyes=((40, 70), (80, 70)))
+    corners = np.array([[mouth[0] - mouth[2] / 2, mouth[1]], [mouth[0] + mouth[2] / 2, mouth[1]]])
+    face = replace(face, mouth=corners, lip_line=corners.mean(0))
+    if mouth[0] < 0:
+        with pytest.raises(FaceError, match="mouth lies outside"):
+            cut_off(face, (200, 200))
+    else:
+        assert (cut_off(face, (200, 200)) or "").startswith(words)
+        assert bool(cut_off(face, (200, 200))) is bool(words)

@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound, trim
 from imgsync_core.models.published import named
 from imgsync_core.plan import choice
-from imgsync_core.plan.forecast import forecast, preview_frames
+from imgsync_core.plan.forecast import LARGE, forecast, preview_frames, too_large
 from imgsync_core.plan.rate import Timed
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
@@ -547,3 +548,36 @@ def test_auto_keeps_to_the_device_of_its_host(talk, tmp_path, device, chosen):
     host = replace(with_files(tmp_path, *BOTH), device=device)
     taken = choice.choose(DESKTOP, SIZE, 100, host=host)
     assert taken.engine == chosen
+
+
+def timed(monkeypatch, kind: str, *seconds: float) -> float | None:
+    """What a job says it takes a frame, whose reads after the first take so many seconds."""
+    ticks = [0.0]
+    for lasted in seconds:
+        ticks += [ticks[-1], ticks[-1] + lasted]
+    clock = SimpleNamespace(perf_counter=iter(ticks).__next__)
+    monkeypatch.setattr("imgsync_core.plan.rate.time", clock)
+    still = StillFrames(Picture(np.zeros((8, 8, 3), np.uint8)), Fraction(25))
+    frames = Timed(still, kind, True)
+    for _ in range(1 + len(seconds)):
+        frames.read(0, 1)
+    return frames.seconds_a_frame
+
+
+def test_a_busy_machine_does_not_make_the_forecast(monkeypatch):
+    """Of a few frames most were held up by others: the quick ones tell what it takes."""
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    assert timed(monkeypatch, "a", 0.5, 0.02, 0.3, 0.02, 0.4, 0.02, 0.9) == pytest.approx(0.02)
+
+
+def test_many_frames_count_more_than_a_few_of_the_next_job(monkeypatch):
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    assert timed(monkeypatch, "a", *[0.1, 0.3] * 20) == pytest.approx(0.2)  # the mean
+    assert timed(monkeypatch, "a", 3.0, 3.0) == pytest.approx(0.2)
+    assert timed(monkeypatch, "b", 3.0, 3.0) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("size", "told"), [((4096, 2304), False), ((7680, 4320), True)])
+def test_frames_that_are_too_large_are_told(size, told):
+    assert (size[0] * size[1] > LARGE) is told
+    assert "16 times less" in too_large((7680, 4320))

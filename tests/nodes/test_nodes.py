@@ -4,6 +4,7 @@ import gc
 import importlib
 import io as stdlib_io
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -381,9 +382,14 @@ def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_we
 
 
 def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):
-    with pytest.raises(Exception, match=r"imgsync models fetch latentsync-1\.6") as refused:
+    with pytest.raises(Exception, match=r"models fetch latentsync-1\.6") as refused:
         animate(portrait, voice, {**LIPS, "weights": "auto"})
-    assert "imgsync" in str(refused.value)
+    (line,) = (text for text in str(refused.value).splitlines() if "fetch" in text)
+    # a cloned pack has no command of its own: Python, the library and the folder are named
+    python, library, *words = shlex.split(line)
+    assert python == sys.executable and Path(library) == ROOT / "imgsync_core"
+    assert words[:4] == ["models", "fetch", "latentsync-1.6", "--models"]
+    assert Path(words[4]).parent == Path(comfy.folder_paths.models_dir)
 
 
 HEAD = {"engine": "echomimic", "steps": 1, "guidance": 0.0, "crop_only": False, "mode": "default",
@@ -494,6 +500,7 @@ def test_load_portrait_notices_a_changed_file(pack, comfy):
     assert before != node.fingerprint_inputs(image="a.png", fit="keep")
     assert node.validate_inputs(image="a.png") is True
     assert "Upload" in node.validate_inputs(image="b.png")
+    assert node.fingerprint_inputs(image="b.png", fit="keep") == ""  # said once is enough
 
 
 DRAWN = 300  # px of the drawn character, which has its lip line 61.5 % down
@@ -528,6 +535,64 @@ def test_load_portrait_takes_the_face_through_the_fit(pack, run, drawn, options,
     plain, fitted = load(pack, run, drawn)[4], load(pack, run, drawn, **options)[4]
     for name in ("eyes", "mouth", "chin", "lip_top"):
         assert getattr(fitted, name) == pytest.approx(to(getattr(plain, name)), abs=1e-6)
+
+
+def test_load_portrait_keeps_the_face_by_default(pack, run, comfy):
+    """A face at the top of a tall picture, which a crop to its middle beheads."""
+    tall = np.full((640, 360, 3), 200, np.uint8)
+    tall[10:370] = pack.core("demo").demo_picture(360)
+    Image.fromarray(tall).save(comfy.input / "tall.png")
+    (fit,) = (p for p in pack.nodes["ImgSyncLoadPortrait"].GET_SCHEMA().inputs if p.id == "fit")
+    square = {"width": 256, "height": 256}
+    for mode, whole in ((fit.default, True), ("crop", False)):
+        pixels, *_, face = load(pack, run, "tall.png", fit=mode, **square)
+        assert pixels.shape[1:3] == (256, 256) and face.picture == (256, 256)
+        assert (face.outline[1] >= 0 and face.outline[3] <= 256) is whole
+    Image.fromarray(tall[400:]).save(comfy.input / "none.png")
+    pixels, *_, none = load(pack, run, "none.png", fit=fit.default, **square)
+    assert pixels.shape[1:3] == (171, 256) and "No face" in none.why  # all of 360x240
+
+
+def test_a_linked_face_goes_along_with_a_resized_picture(pack, run, comfy, animate, voice):
+    picture = pack.core("demo").demo_picture(300)
+    Image.fromarray(picture).save(comfy.input / "face.png")
+    pixels, *_, face = load(pack, run, "face.png")
+    small = torch.nn.functional.interpolate(pixels.movedim(-1, 1), (150, 150)).movedim(1, -1)
+    lips = {**BUILT_IN, "head": 0.0, "blink": 0.0, "expression": 0.0}
+    video, moved, _ = animate(small, voice, lips, face=face).args
+    assert moved.lip_line == pytest.approx(face.lip_line / 2)
+    change = (video.get_components().images - small).abs().amax((0, 3)).numpy()
+    y, x = np.mgrid[:150, :150]
+    middle = [(axis * change).sum() / change.sum() for axis in (x, y)]
+    assert middle == pytest.approx(moved.lip_line, abs=15)
+    again = animate(video, voice, face=moved).args[1]  # what Animate gives says it too
+    assert again.picture == (150, 150)
+    with pytest.raises(Exception, match="300x300 px, and this one has 150x100"):
+        animate(small[:, :100], voice, face=face)
+
+
+def test_a_face_number_beside_a_linked_face_is_told(animate, portrait, voice):
+    face = animate(portrait, voice).args[1]
+    out = animate(portrait, voice, face=face, which_face="7")
+    assert "which_face 7 is not used" in out.ui["text"][0]
+    assert "which_face" not in animate(portrait, voice, face=face).ui["text"][0]
+
+
+def test_hearing_a_long_sound_shows_and_can_be_cancelled(animate, portrait, comfy):
+    """Ten minutes; the bar moves while they are heard, and Cancel is looked for all the while."""
+    sound = {"waveform": torch.zeros(1, 1, 600 * 8000), "sample_rate": 8000}
+    seen = []
+
+    def hook(value, total, preview=None, prompt_id=None, node_id=None):
+        seen.append((value, total))
+        if value > 60:
+            comfy.model_management.interrupt_current_processing(True)
+        comfy.model_management.throw_exception_if_processing_interrupted()
+
+    comfy.utils.set_progress_bar_global_hook(hook)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        animate(portrait, sound)
+    assert 60 < seen[-1][0] < 90 and seen[-1][1] == 600 and len(seen) > 10
 
 
 @pytest.mark.parametrize(("width", "height"), [(256, 256), (128, 256), (0, 0), (200, 0)])
@@ -670,6 +735,25 @@ def test_extend_matches_the_audio(extend):
     assert components.frame_rate == 24
 
 
+@pytest.mark.parametrize(
+    ("length", "samples", "words"),
+    [
+        (MATCH, 8320, ""),  # 13 frames are 0.52 s
+        ({"length": "seconds", "seconds": 2.0}, 8320, "plays once, for 0.52 s"),
+        ({"length": "frames", "frames": 5}, 3200, "was cut"),
+    ],
+    ids=["audio", "longer", "shorter"],
+)
+def test_extend_keeps_the_sound_of_a_video(extend, mux, comfy, length, samples, words):
+    own = tone(0.5, 16000, 1)
+    path = mux(counted(12, 64), own, fps=25.0, preset={"preset": "mkv-ffv1"}).args[1]
+    video = comfy.InputImpl.VideoFromFile(path)
+    made, n = extend(video, None, fps=0.0, mode={"mode": "loop"}, length=length)
+    assert made.imgsync_sound.n_samples == samples
+    assert n == (13 if length is MATCH else length.get("frames", 50))
+    assert words in mux(made, prefix="y").ui["text"][0]
+
+
 def test_pan_zoom_moves(extend):
     mode = {"mode": "pan-zoom", "move": "custom", "start_view": "0,0,0.5,0.5"}
     mode |= {"end_view": "0.5, 0.5, 0.5, 0.5", "eased": True}
@@ -700,7 +784,7 @@ def test_pan_zoom_moves(extend):
 def test_extend_refuses_with_a_sentence(extend, inputs, words):
     with pytest.raises(Exception, match=words) as caught:
         extend(**inputs)
-    assert caught.type.__module__.endswith("imgsync_core.errors")
+    assert caught.type.__module__ == "imgsync"
 
 
 def test_pixels_that_are_not_numbers(extend, mux, comfy):
@@ -800,6 +884,63 @@ def test_prefix_stays_in_the_folder(mux, comfy):
     with pytest.raises(Exception, match="leaves the output folder"):
         mux(picture(), prefix="../../evil")
     assert not list(comfy.output.iterdir())
+
+
+@pytest.mark.parametrize("prefix", ["", "video/", "."])
+def test_no_file_is_hidden(mux, comfy, prefix):
+    assert Path(mux(counted(3, 64), prefix=prefix).args[1]).name == "imgsync_00001_.mp4"
+
+
+def test_dates_in_a_prefix_that_comes_through_a_link(mux, comfy):
+    before = time.strftime("%Y-%m-%d")
+    name = Path(mux(counted(3, 64), prefix="%date:yyyy-MM-dd%_x").args[1]).name
+    assert name in {f"{day}_x_00001_.mp4" for day in (before, time.strftime("%Y-%m-%d"))}
+    name = Path(mux(counted(3, 64), prefix="%date:yy.M%").args[1]).name
+    now = time.localtime()
+    assert name == f"{now.tm_year % 100:02}.{now.tm_mon}_00001_.mp4"
+
+
+def test_a_folder_that_may_not_be_written_is_the_reason(mux, comfy, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(comfy.folder_paths, "get_save_image_path", refuse)
+    with pytest.raises(Exception, match=r"Nothing can be written to .*Permission denied"):
+        mux(counted(3, 64))
+
+
+@pytest.mark.parametrize("name", ["mkv-ffv1", "mov-prores4444"])
+def test_what_no_browser_plays_is_named_and_seen(mux, comfy, name):
+    out = mux(counted(3, 64), preset={"preset": name}, prefix="video/x")
+    file = Path(out.args[1])
+    assert out.ui["text"][0].startswith(f"video/{file.name}: 3 frames, ")
+    (shown,) = out.ui["images"]
+    assert (comfy.temp / shown["subfolder"] / shown["filename"]).is_file()
+
+
+def test_a_file_that_was_deleted_is_made_again(pack, mux, comfy):
+    node = pack.nodes["ImgSyncMuxVideo"]
+
+    def fingerprint():
+        asked = {key: "1" for key in node.GET_SCHEMA().hidden}
+        return node.PREPARE_CLASS_CLONE({"hidden_inputs": asked}).fingerprint_inputs(source=None)
+
+    path = Path(mux(counted(3, 64)).args[1])
+    before = fingerprint()
+    assert fingerprint() == before
+    path.unlink()
+    assert fingerprint() != before
+    mux(counted(3, 64))
+    assert fingerprint() == fingerprint() != before
+
+
+def test_errors_carry_no_path_of_a_module(pack, mux):
+    """ComfyUI shows the module and the class of what is raised."""
+    with pytest.raises(Exception, match="leaves the output folder") as refused:
+        mux(counted(3, 64), prefix="../../x")
+    assert f"{type(refused.value).__module__}.{type(refused.value).__qualname__}" == (
+        "imgsync.OutputError"
+    )
 
 
 def test_temp_folder(mux, comfy):

@@ -1,25 +1,13 @@
 // The picture with the points of its face: an SVG that works with mouse, touch and keyboard.
 // Knows nothing of ComfyUI: what it needs is handed in.
 
-import { faceText, handles, HANDLES, inside, moved, problem, toText } from "./points.mjs";
+import { cuts, faceText, handles, HANDLES, inside, moved, problem, toText, viewOf } from "./points.mjs";
 
 /** @typedef {import("./points.mjs").Points} Points */
 /** @typedef {{box: number[], points: Points}} FoundFace */
-/**
- * @typedef {object} Looked  what the server says of a picture
- * @property {number[]} size
- * @property {FoundFace[]} faces
- * @property {Points} blank
- * @property {Points | null} placed
- * @property {string} [doubt]  why the points that were placed may be wrong
- * @property {string} error
- */
-/**
- * @typedef {object} Surroundings
- * @property {(text: string) => void} write  keep a new value of the widget
- * @property {(event: WheelEvent | PointerEvent) => boolean} pass  hand an event to the canvas; false: it is no business of the canvas
- * @property {Record<string, string>} words
- */
+/** @typedef {{size: number[], faces: FoundFace[], blank: Points, placed: Points | null, doubt?: string, error: string}} Looked  what the server says of a picture; doubt: why what was placed may be wrong */
+/** @typedef {(event: WheelEvent | PointerEvent) => boolean} Pass  hand an event to the canvas; false: it is no business of the canvas */
+/** @typedef {{write: (text: string) => void, pass: Pass, words: Record<string, string>}} Surroundings  write: keep a new value of the widget */
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 40;
@@ -27,7 +15,8 @@ const REACH = 11; // px around a point that belong to it
 const STEPS = 200; // of undo
 const ICONS = {
   undo: "M4 7h7a4 4 0 0 1 0 8H6M4 7l3-3M4 7l3 3",
-  reset: "M15 8a6 6 0 1 0 .5 4M15 3.5V8h-4.500",
+  redo: "M16 7H9a4 4 0 0 0 0 8h5M16 7l-3-3M16 7l-3 3",
+  reset: "M10 6a4 4 0 1 0 .01 0M10 2v4M10 14v4M2 10h4M14 10h4",
   smaller: "M4 10h12",
   larger: "M4 10h12M10 4v12",
   whole: "M4 8V4h4M12 4h4v4M16 12v4h-4M8 16H4v-4",
@@ -80,6 +69,10 @@ export class FaceEditor {
     this.points = null;
     /** @type {{text: string, points: Points | null, placed: Set<string>}[]} */
     this.past = [];
+    /** @type {typeof this.past} */
+    this.future = [];
+    /** @type {import("./points.mjs").Fit} */
+    this.fit = { mode: "", width: 0, height: 0 };
     /** @type {Set<string>} */
     this.placed = new Set();
     this.view = { x: 0.5, y: 0.5, zoom: 1 }; // the middle in parts of the picture
@@ -98,6 +91,7 @@ export class FaceEditor {
     this.element.dataset.captureWheel = "true"; // Nodes 2.0: the wheel is ours while we have the focus
     this.stage = /** @type {SVGSVGElement} */ (svg("svg", { class: "stage", tabindex: 0, role: "group", "aria-label": words.editor }, this.element));
     this.picture = svg("image", { x: 0, y: 0, preserveAspectRatio: "none" }, this.stage);
+    this.shade = svg("path", { class: "shade" }, this.stage);
     this.frames = svg("g", {}, this.stage);
     this.lines = svg("g", { class: "lines" }, this.stage);
     this.knobs = svg("g", {}, this.stage);
@@ -109,7 +103,7 @@ export class FaceEditor {
     this.status.setAttribute("role", "status");
     /** @type {Record<string, HTMLButtonElement>} */
     this.buttons = {};
-    const does = { undo: () => this.undo(), reset: () => this.change("", null), smaller: () => this.zoom(1 / 1.5), larger: () => this.zoom(1.5), whole: () => this.zoom(0) };
+    const does = { undo: () => this.step(this.past, this.future), redo: () => this.step(this.future, this.past), reset: () => this.change("", null), smaller: () => this.zoom(1 / 1.5), larger: () => this.zoom(1.5), whole: () => this.zoom(0) };
     for (const [name, act] of Object.entries(does)) {
       const button = /** @type {HTMLButtonElement} */ (html("button", name, bar));
       button.title = words[name];
@@ -148,8 +142,6 @@ export class FaceEditor {
     element.addEventListener("keydown", (e) => this.key(e));
     element.addEventListener("focusin", (e) => this.focus(e.target));
     element.addEventListener("focusout", () => this.focus(null));
-    // the front end leaves Ctrl+Z to what calls itself a text field; without this the graph's would run too
-    for (const part of element.querySelectorAll("[tabindex]")) Object.assign(part, { type: "textarea" });
     new ResizeObserver(() => this.draw()).observe(stage);
   }
 
@@ -159,6 +151,7 @@ export class FaceEditor {
   open(url) {
     this.looked = this.points = null;
     this.past = [];
+    this.future = [];
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.message = this.around.words.looking;
     this.tell("looking");
@@ -206,6 +199,10 @@ export class FaceEditor {
     this.stage.setAttribute("viewBox", `${x} ${y} ${wide} ${high}`);
     this.stage.style.setProperty("--px", String(px));
     this.drawFrames();
+    const seen = this.looked && viewOf(this.fit, this.looked.size, this.points);
+    this.cut = Boolean(seen && this.looked && this.points && cuts(seen, this.looked.size, this.points));
+    const [w, h] = this.looked?.size ?? [0, 0];
+    this.shade?.setAttribute("d", seen ? `M0 0H${w}V${h}H0ZM${seen[0]} ${seen[1]}v${seen[3]}h${seen[2]}v${-seen[3]}Z` : "");
     this.lines.replaceChildren();
     this.knobs.style.display = this.points ? "" : "none";
     if (this.points) {
@@ -222,11 +219,12 @@ export class FaceEditor {
     const wrong = this.points ? problem(this.points) : "";
     this.status.textContent = this.sentence(wrong);
     this.status.title = this.status.textContent;
-    this.element?.classList.toggle("unsure", Boolean(!wrong && this.doubt()));
+    this.element?.classList.toggle("unsure", Boolean(!wrong && (this.cut || this.doubt())));
     this.status.classList.toggle("wrong", Boolean(wrong) || (this.message !== "" && this.message !== this.around.words.looking));
     this.place.hidden = !this.looked || Boolean(this.points);
     if (this.buttons) {
       this.buttons.undo.disabled = !this.past.length;
+      this.buttons.redo.disabled = !this.future.length;
       this.buttons.reset.disabled = !this.text;
     }
   }
@@ -243,6 +241,7 @@ export class FaceEditor {
     if (this.message) return this.message;
     if (this.selected) return words[this.selected];
     if (!this.points) return words.none;
+    if (this.cut) return words.leaves;
     if (this.doubt()) return this.doubt();
     return this.text ? words.yours : words.found;
   }
@@ -258,10 +257,9 @@ export class FaceEditor {
     this.frames.replaceChildren();
     for (const face of others) {
       const [x, y, width, height] = face.box;
-      const number = faces.indexOf(face) + 1;
+      const number = faces.indexOf(face); // as which_face and the command line count
       const label = `${this.around.words.face} ${number}`;
-      const group = svg("g", { class: "frame", role: "button", tabindex: 0, "aria-label": label, "data-face": number - 1 }, this.frames);
-      Object.assign(group, { type: "textarea" });
+      const group = svg("g", { class: "frame", role: "button", tabindex: 0, "aria-label": label, "data-face": number }, this.frames);
       svg("title", {}, group).textContent = label;
       svg("rect", { x, y, width, height }, group);
       svg("text", { x, y }, group).textContent = String(number);
@@ -278,6 +276,7 @@ export class FaceEditor {
   /** @param {ReturnType<FaceEditor["state"]>} before */
   remember(before) {
     this.past.push(before);
+    this.future = [];
     if (this.past.length > STEPS) this.past.shift();
   }
 
@@ -312,9 +311,11 @@ export class FaceEditor {
     this.draw();
   }
 
-  undo() {
-    const last = this.past.pop();
-    if (last) this.restore(last);
+  /** @param {FaceEditor["past"]} from @param {FaceEditor["past"]} to */
+  step(from, to) {
+    const next = from.pop();
+    if (next) to.push(this.state());
+    if (next) this.restore(next);
   }
 
   /** One of several faces. @param {number} index */
@@ -454,7 +455,9 @@ export class FaceEditor {
     if (command && event.target instanceof HTMLButtonElement) return; // the graph's undo is as good
     event.stopPropagation(); // Delete and the like are meant for no node here
     const at = /** @type {HTMLElement} */ (event.target);
-    if (command && event.key.toLowerCase() === "z") this.undo();
+    const letter = command ? event.key.toLowerCase() : "";
+    if (letter === "y" || (letter === "z" && event.shiftKey)) this.step(this.future, this.past);
+    else if (letter === "z") this.step(this.past, this.future);
     else if (event.key === "+" || event.key === "=") this.zoom(1.5);
     else if (event.key === "-") this.zoom(1 / 1.5);
     else if (event.key === "0") this.zoom(0);
@@ -462,6 +465,8 @@ export class FaceEditor {
     else if (at.dataset.face && (event.key === "Enter" || event.key === " ")) this.choose(Number(at.dataset.face));
     else if (!event.key.startsWith("Arrow") || !this.arrow(event, at.dataset.name ?? "")) return;
     event.preventDefault();
+    // the front end looks at the keys a frame later, and would undo the graph too
+    if (letter) for (const name of ["ctrlKey", "metaKey"]) Object.defineProperty(event, name, { value: false });
   }
 
   /** @param {KeyboardEvent} event @param {string} name */

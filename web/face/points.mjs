@@ -21,10 +21,7 @@ const times = (a, b) => [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
 /** @param {number[]} a @param {number[]} b @returns {XY} */
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
-/**
- * The similarity that takes a, b to c, d: z -> by * z + add, with its scale and angle.
- * @param {number[]} a @param {number[]} b @param {number[]} c @param {number[]} d
- */
+/** The similarity that takes a, b to c, d: z -> by * z + add, with its scale and angle. @param {number[]} a @param {number[]} b @param {number[]} c @param {number[]} d */
 function similarity(a, b, c, d) {
   const [x, y] = minus(b, a);
   const long = Math.max(x * x + y * y, 1e-9);
@@ -111,8 +108,40 @@ export function problem(p) {
   const mouth = minus(middle(p.mouth_left, p.mouth_right), middle(p.left_eye, p.right_eye));
   if (across[0] <= 0) return "eyes_crossed";
   if (p.mouth_right[0] <= p.mouth_left[0]) return "mouth_crossed";
-  const below = (across[0] * mouth[1] - across[1] * mouth[0]) / (across[0] ** 2 + across[1] ** 2);
-  return below < 0.2 ? "mouth_above" : "";
+  const below = (/** @type {number[]} */ [x, y]) => (across[0] * y - across[1] * x) / (across[0] ** 2 + across[1] ** 2);
+  if (below(mouth) < 0.2) return "mouth_above";
+  return below(minus(p.lip_line, p.chin)) >= 0 ? "lips_low" : "";
+}
+
+/** @typedef {{mode: string, width: number, height: number}} Fit  as the widgets say it */
+
+/** From where to where an oval, made this much larger, reaches in x and in y. @param {number[]} oval @param {number} [by] */
+function extent([x, y, a, b, roll], by = 1) {
+  const [wide, high] = [Math.hypot(a * Math.cos(roll), b * Math.sin(roll)) * by, Math.hypot(a * Math.sin(roll), b * Math.cos(roll)) * by];
+  return [[x - wide, x + wide], [y - high, y + high]];
+}
+
+/** The part of a picture that the fit shows, as imgsync_core/face/view.py has it; null: all of it. @param {Fit} fit @param {number[]} size @param {Points | null} points @returns {number[] | null} */
+export function viewOf({ mode, width, height }, size, points) {
+  const asked = width && height ? [width, height] : mode === "face" ? [1, 1] : null;
+  if (!asked || !["crop", "face", "auto"].includes(mode) || (mode !== "crop" && !points)) return null;
+  let scale = Math.min(size[0] / asked[0], size[1] / asked[1]);
+  const face = mode === "crop" || !points ? null : extent(points.oval, mode === "face" ? 1.8 : 1.15);
+  if (mode === "face" && face) scale = Math.min(scale, Math.max(...face.map(([low, high], i) => (high - low) / asked[i])));
+  const part = asked.map((side, i) => Math.max(1, Math.min(size[i], Math.round(side * scale))));
+  const corner = part.map((side, i) => {
+    const [low, high] = face ? face[i] : [size[i] / 2, size[i] / 2];
+    if (mode !== "auto") return Math.round((low + high - side) / 2);
+    const [first, last] = [Math.max(0, low), Math.min(size[i], high)];
+    return last - first > side ? NaN : Math.round(Math.min(Math.max((size[i] - side) / 2, last - side), first));
+  });
+  if (corner.some(Number.isNaN)) return null;
+  return [...corner.map((at, i) => Math.min(Math.max(at, 0), size[i] - part[i])), ...part];
+}
+
+/** Whether a view cuts the face that is in the picture. @param {number[]} view @param {number[]} size @param {Points} points */
+export function cuts(view, size, points) {
+  return extent(points.oval).some(([low, high], i) => Math.max(low, 0) < view[i] - 1 || Math.min(high, size[i]) > view[i] + view[i + 2] + 1);
 }
 
 /** The widget's value for these points. @param {Points} points @param {number[]} size */

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import WeightsError
-from ...models.published import default_folder, named, where_to_put
+from ...models.published import default_folder, how_to_fetch, named, where_to_put
 from ..base import Need, Values
 
 
@@ -119,7 +119,7 @@ def _in_models(need: Need, folder: Path) -> Path:
     if path is None:
         model = named(need.published[0])
         raise WeightsError(
-            f"{need.what} not here. Run: imgsync models fetch {model.name}. Or by hand: "
+            f"{need.what} not here. {how_to_fetch(model.name, folder)} Or by hand: "
             f"{where_to_put(model, folder)}"
         )
     return path

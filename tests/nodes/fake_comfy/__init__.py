@@ -82,6 +82,7 @@ def _modules() -> dict[str, ModuleType]:
         **{f"comfy.{name}": module for name, module in inside.items()},
         "comfy_api": _module("comfy_api", __path__=[], latest=latest),
         "comfy_api.latest": latest,
+        "comfy_api.v0_0_2": latest,  # in the real one too it hands on what `latest` has
         "folder_paths": folder_paths,
     }
 
