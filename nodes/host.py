@@ -236,7 +236,8 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
     """
 
     def detach(self, unpatch_all: bool = True) -> Any:
-        if _LENT.get(self.model) is self:
+        # when Python ends, patchers are detached too, and a thread would never begin
+        if _LENT.get(self.model) is self and not sys.is_finalizing():
             # ComfyUI also detaches what it loads anew, and looks at a patcher after that
             timer = threading.Timer(LINGER, _let_go, [weakref.ref(self)])
             timer.daemon = True

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -379,6 +380,21 @@ def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_we
     comfy.model_management.unload_all_models()
     gc.collect()
     assert torch.equal(video.get_components().images, before)
+
+
+def test_nothing_is_begun_while_python_ends(pack, comfy, monkeypatch):
+    """ComfyUI's patchers detach when they are collected: a thread that waits for Python hangs."""
+    host, network = pack.part("nodes.host"), torch.nn.Linear(1, 1)
+    with host._placed(network):
+        patcher = host._LENT[network]
+    running = threading.active_count()
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    patcher.detach()
+    assert threading.active_count() == running
+    monkeypatch.undo()
+    patcher.detach()
+    assert threading.active_count() == running + 1
+    comfy.model_management.unload_all_models()
 
 
 def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):
