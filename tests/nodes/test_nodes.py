@@ -326,6 +326,8 @@ def lip_weights(comfy, pack):
         host.add_models_folder()
     yield folder
     shutil.rmtree(folder)
+    # the real ComfyUI looks again at folders that it has seen, and does not expect them to go
+    getattr(comfy.folder_paths, "filename_list_cache", {}).pop("imgsync", None)
 
 
 LIPS = {"engine": "latentsync", "steps": 2, "guidance": 1.5, "deepcache": False, "mode": "default",
