@@ -610,7 +610,8 @@ def test_hearing_a_long_sound_shows_and_can_be_cancelled(animate, portrait, comf
     comfy.utils.set_progress_bar_global_hook(hook)
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         animate(portrait, sound)
-    assert 60 < seen[-1][0] < 90 and seen[-1][1] == 600 and len(seen) > 10
+    assert 60 < seen[-1][0] < 90 and seen[-1][1] == 600
+    assert len({value for value, _ in seen}) > 4  # how many more depends on how fast it is
 
 
 @pytest.mark.parametrize(("width", "height"), [(256, 256), (128, 256), (0, 0), (200, 0)])
