@@ -12,7 +12,7 @@ from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.base import Host, Scene
 from imgsync_core.engines.hallo2 import spec
-from imgsync_core.engines.hallo2.networks import Loaded, Networks
+from imgsync_core.engines.hallo2.networks import Loaded, found
 from imgsync_core.engines.hallo2.pipeline import Drawer
 from imgsync_core.engines.registry import engine
 from imgsync_core.engines.runtime import identity
@@ -588,7 +588,7 @@ def test_weights_that_know_fewer_frames(weights, tmp_path):
 
 
 def test_what_never_runs_is_not_held(weights):
-    network = Networks.of(defaults(weights), Host(library=Library())).loaded(18).reading
+    network = found(defaults(weights), Host(library=Library())).loaded(18).reading
     names = [name for name, _ in network.named_parameters()]
     assert any("down_blocks.2.motion_modules" in name for name in names)
     idle = ("down_blocks.3.motion_modules", "up_blocks.0.motion_modules")

@@ -29,7 +29,7 @@ from ..runtime.hearing import at_16_khz, hearing_samples
 from ..runtime.identity import whose
 from ..runtime.regions import placed
 from ..runtime.square import around, inscribed
-from .networks import Loaded, Networks
+from .networks import Loaded, Networks, found
 from .pipeline import Drawer, Plan, Still
 from .published import PublishedDrawer
 from .spec import FPS, FRAMES, MOTION, SPEC, check, clips, stride
@@ -52,7 +52,7 @@ class Hallo2Engine(HeadEngine):
         return self.published or self.values["crop_only"]
 
     def drawing(self, scene: Scene, face: Face | None) -> Draw:
-        networks, size = Networks.of(self.values, self.host), scene.source.size
+        networks, size = found(self.values, self.host), scene.source.size
         square = inscribed((0, 0, *size), size) if face is None else around(face.outline, size)
 
         def draw(frame: np.ndarray, watcher: Watcher) -> tuple[Show, Iterator[Tensor]]:

@@ -77,12 +77,6 @@ class Networks:
     vae: Path
     place: Placing
 
-    @classmethod
-    def of(cls, values: Values, host: Host) -> Networks:
-        """Raises WeightsError for a file that is missing."""
-        place = placing(host, low_memory=values["low_memory"])
-        return cls(*locate(NEEDS, values, host.models), place=place)
-
     def loaded(self, frames: int) -> Loaded:
         """frames: that are seen together. Raises InputError where they are too many."""
         place, path = self.place, self.weights
@@ -116,3 +110,9 @@ class Networks:
             raise WeightsError(
                 f"The parts of {self.weights.name} do not fit together. Fetch it again."
             )
+
+
+def found(values: Values, host: Host) -> Networks:
+    """The networks of the files at hand. Raises WeightsError for one that is missing."""
+    files = locate(NEEDS, values, host.models)
+    return Networks(*files, place=placing(host, low_memory=values["low_memory"]))
