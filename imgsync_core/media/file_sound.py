@@ -117,14 +117,12 @@ class FileSound(Sound):
             try:
                 found = packets_of(container, tracks, lambda: None)
                 column = np.array([packet.stream_index for packet in found])
+                return one_after_another(column, first)[1:]
             except IndexError:
                 if self._glued:
                     raise
-                column = None
-        if column is None:
-            self._glued = True
-            return self._tracks_that_follow()
-        return one_after_another(column, first)[1:]
+        self._glued = True
+        return self._tracks_that_follow()
 
     def _all_of(self, container: Any) -> list[Any]:
         """The sound track, and those that follow it."""

@@ -39,6 +39,7 @@ from imgsync_core.nn.whisper import WhisperEncoder
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
 
+from .hosts import one_thread, places
 from .tiny_echomimic import (
     RESOLUTION,
     params,
@@ -48,16 +49,10 @@ from .tiny_echomimic import (
     write_unets,
 )
 
+__all__ = ["one_thread"]
+
 SIZE = (120, 100)
 FACE = average(np.array([[52.0, 42.0], [68.0, 42.0]]), "points", 1.0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -355,18 +350,7 @@ def test_networks_in_half_precision(weights, dtype):
 def test_a_host_can_place_networks_itself(weights):
     placed = []
 
-    class Place:
-        def __init__(self, network):
-            self.network = network
-
-        def __enter__(self):
-            placed.append(type(self.network).__name__)
-            return self.network
-
-        def __exit__(self, *_):
-            pass
-
-    all_of(spoken(weights, noise(0.2), host=Host(place=Place)))
+    all_of(spoken(weights, noise(0.2), host=Host(place=places(placed))))
     expected = ["VAE", "UNet", "FaceLocator", "UNet", "WhisperEncoder", "UNet", "VAE", "VAE"]
     assert placed == expected
 

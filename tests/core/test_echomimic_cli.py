@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from imgsync_core.demo import demo_picture
@@ -18,17 +17,12 @@ from imgsync_core.media.video import VideoFrames
 from imgsync_core.timeline import Timeline
 
 from .command import imgsync  # noqa: F401 - a fixture
+from .hosts import one_thread
 from .tiny_echomimic import write_all
 
+__all__ = ["one_thread"]
+
 RATE = 44100
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -37,16 +37,11 @@ from imgsync_core.nn.vae import VAE
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
 
+from .hosts import one_thread, places
 from .test_echomimic import FACE, OUT, SIZE, Stop, all_of, cut, fails, in_models, noise, still
 from .tiny_hallo2 import HEARD, RESOLUTION, networks, params, write_all, write_net, write_wav2vec2
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+__all__ = ["one_thread"]
 
 
 @pytest.fixture(scope="module")
@@ -463,18 +458,7 @@ def test_networks_in_half_precision(weights, dtype):
 def test_a_host_can_place_networks_itself(weights):
     placed = []
 
-    class Place:
-        def __init__(self, network):
-            self.network = network
-
-        def __enter__(self):
-            placed.append(type(self.network).__name__)
-            return self.network
-
-        def __exit__(self, *_):
-            pass
-
-    all_of(spoken(weights, noise(0.2), host=Host(place=Place)))
+    all_of(spoken(weights, noise(0.2), host=Host(place=places(placed))))
     still_seen = ["PictureTokens", "FaceLocator", "VAE", "UNet", "UNet"]
     clip = ["Wav2Vec2", "VAE", "UNet", "AudioTokens", "UNet", *["VAE"] * 4]
     assert placed == [*still_seen, *clip]

@@ -32,6 +32,7 @@ from imgsync_core.media.sound import ArraySound
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
 
+from .hosts import one_thread, places
 from .tiny_latentsync import (
     RESOLUTION,
     unet_params,
@@ -40,6 +41,8 @@ from .tiny_latentsync import (
     write_vae,
     write_whisper,
 )
+
+__all__ = ["one_thread"]
 
 SIZE = (96, 80)
 FACE = average(np.array([[38.0, 30.0], [58.0, 30.0]]), "points", 1.0)
@@ -54,14 +57,6 @@ class Faces(FaceTrack):
     def at(self, index):
         self.asked.append(index)
         return None if index in self.without else FACE.moved(0.2 * index, 0.1 * index)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -394,19 +389,8 @@ def test_low_memory_leaves_networks_at_home(weights):
 def test_a_host_can_place_networks_itself(weights):
     placed = []
 
-    class Place:
-        def __init__(self, network):
-            self.network = network
-
-        def __enter__(self):
-            placed.append(type(self.network).__name__)
-            return self.network
-
-        def __exit__(self, *_):
-            pass
-
     time = Timeline.of_frames(3, 25, 16000, 1000)
-    made = LatentSyncEngine(options_for(weights), Host(place=Place))
+    made = LatentSyncEngine(options_for(weights), Host(place=places(placed)))
     all_of(animated(made, clip(3), Faces(), noise(1 / 16), time))
     assert placed == ["WhisperEncoder", "VAE", "VAE", "UNet", "VAE"]
 

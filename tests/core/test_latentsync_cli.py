@@ -21,18 +21,13 @@ from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
 
 from .command import imgsync  # noqa: F401 - a fixture
+from .hosts import one_thread
 from .tiny_latentsync import write_all
+
+__all__ = ["one_thread"]
 
 FPS, N = Fraction(30000, 1001), 12
 RATE = 44100
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
 
 from . import tiny_latentsync
+from .hosts import places
 from .test_latentsync import FACE, SIZE, Faces, OfClip, all_of, clip, noise
 from .tiny_musetalk import unet_params, write_all, write_hf_whisper, write_unet
 
@@ -318,19 +319,8 @@ def test_low_memory_comes_to_the_same(loaded):
 def test_a_host_can_place_networks_itself(weights):
     placed = []
 
-    class Place:
-        def __init__(self, network):
-            self.network = network
-
-        def __enter__(self):
-            placed.append(type(self.network).__name__)
-            return self.network
-
-        def __exit__(self, *_):
-            pass
-
     time = Timeline.of_frames(3, 25, 16000, 1000)
-    engine = MuseTalkEngine(options(weights), Host(place=Place))
+    engine = MuseTalkEngine(options(weights), Host(place=places(placed)))
     all_of(animated(engine, clip(3), Faces(), noise(1 / 16), time))
     assert placed == ["WhisperEncoder"] * 2 + ["VAE"] * 2 + ["UNet", "VAE"]
 

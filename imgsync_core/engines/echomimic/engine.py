@@ -25,6 +25,7 @@ from ..base import Host, Scene, Values
 from ..runtime.heads import Draw, HeadEngine, Show, telling
 from ..runtime.hearing import heard, with_silence
 from ..runtime.square import squeezed
+from ..runtime.stream import Attempt
 from .crop import Crop, crop_around, middle
 from .networks import Networks
 from .pipeline import Drawer, Plan
@@ -65,7 +66,7 @@ class EchoMimicEngine(HeadEngine):
         networks.check(unet, seen, values["context"])
         steps, guidance = values["steps"] or STEPS[quick], values["guidance"] or GUIDANCE[quick]
         plan = Plan(steps, guidance, values["context"], values["overlap"])
-        attempt = self.attempt("a smaller resolution or context")
+        attempt = Attempt.of(values, "a smaller resolution or context")
         return Drawer(unet, vae, seen, networks.place, plan, attempt, seed=seed)
 
     def _features(

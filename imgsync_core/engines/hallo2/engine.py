@@ -29,6 +29,7 @@ from ..runtime.hearing import at_16_khz, hearing_samples
 from ..runtime.identity import whose
 from ..runtime.regions import placed
 from ..runtime.square import around, inscribed
+from ..runtime.stream import Attempt
 from .networks import Loaded, Networks, found
 from .pipeline import Drawer, Plan, Still
 from .published import PublishedDrawer
@@ -79,7 +80,8 @@ class Hallo2Engine(HeadEngine):
         weights = (values["pose_weight"], values["face_weight"], values["lip_weight"])
         overlap = FRAMES - stride(values)
         plan = Plan(values["steps"], values["guidance"], weights, overlap, FRAMES, MOTION)
-        return kind(networks, still, plan, self.attempt("a smaller resolution"), seed=seed)
+        attempt = Attempt.of(values, "a smaller resolution")
+        return kind(networks, still, plan, attempt, seed=seed)
 
     def _features(
         self, scene: Scene, networks: Networks, loaded: Loaded, watcher: Watcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +16,7 @@ from ...media.frames import FrameSource
 from ...watcher import Watcher
 from ..base import Chunk, Engine, Host, Scene, Values
 from .square import Square, SquarePaste, alone
-from .stream import Attempt, Stepped, StreamedFrames
+from .stream import Stepped, StreamedFrames
 
 Show = Callable[[Tensor], np.ndarray]
 """Squares float32 (f, 3, R, R), about -1..1 -> frames uint8 (f, h, w, c)."""
@@ -83,11 +83,6 @@ class HeadEngine(Engine):
         if self.shows_square:
             return partial(alone, alpha=pixels[:, 3:], cut_off=self.published)
         return SquarePaste(frame, square, self.values["resolution"]).paste
-
-    def attempt(self, *advice: str) -> Attempt:
-        """As the options say. advice: what else saves memory."""
-        values: Any = self.values
-        return Attempt(low_memory=values["low_memory"], retry=values["auto"], advice=advice)
 
 
 def telling(watcher: Watcher, n_frames: int) -> Stepped:

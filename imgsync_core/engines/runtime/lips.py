@@ -146,8 +146,7 @@ class LipEngine(Engine):
 
         advice: as of `Attempt`.
         """
-        v = self.values
-        attempt = Attempt(low_memory=v["low_memory"], retry=v["auto"], advice=advice)
+        attempt = Attempt.of(self.values, *advice)
 
         def tried(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
             return attempt(lambda low_memory: draw(crops, which, heard, low_memory, stepped))

@@ -15,7 +15,7 @@ from ...errors import EngineError, MemoryLimitError
 from ...media.frames import FrameSource, View
 from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
-from ..base import Chunk
+from ..base import Chunk, Values
 from .batches import Batch, batches
 
 T = TypeVar("T")
@@ -191,6 +191,11 @@ class Attempt:
 
     def __init__(self, *, low_memory: bool, retry: bool, advice: tuple[str, ...] = ()) -> None:
         self.low_memory, self._retry, self._advice = low_memory, retry, advice
+
+    @classmethod
+    def of(cls, values: Values, *advice: str) -> Attempt:
+        """As an engine's options say."""
+        return cls(low_memory=values["low_memory"], retry=values["auto"], advice=advice)
 
     def __call__(self, draw: Callable[[bool], T]) -> T:
         """draw(low_memory). Raises MemoryLimitError."""
