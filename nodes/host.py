@@ -262,11 +262,13 @@ _LENT: dict[torch.nn.Module, _Patcher] = {}
 @contextmanager
 def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """Brings a network to ComfyUI's device."""
-    if network not in _LENT:
-        _LENT[network] = _Patcher(
+    lent = _LENT.get(network)
+    if lent is None:
+        lent = _Patcher(
             network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
         )
-    mm.load_models_gpu([_LENT[network]])
+    _LENT[network] = lent  # once more if it was let go just now, on the timer's thread
+    mm.load_models_gpu([lent])
     yield network
 
 

@@ -8,11 +8,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -386,17 +386,18 @@ def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_we
 
 def test_nothing_is_begun_while_python_ends(pack, comfy, monkeypatch):
     """ComfyUI's patchers detach when they are collected: a thread that waits for Python hangs."""
-    host, network = pack.part("nodes.host"), torch.nn.Linear(1, 1)
+    host, network, begun = pack.part("nodes.host"), torch.nn.Linear(1, 1), []
+    timer = SimpleNamespace(start=lambda: begun.append(network))
+    monkeypatch.setattr(host.threading, "Timer", lambda *_: timer)
     with host._placed(network):
         patcher = host._LENT[network]
-    running = threading.active_count()
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     patcher.detach()
-    assert threading.active_count() == running
-    monkeypatch.undo()
+    assert not begun
+    monkeypatch.setattr(sys, "is_finalizing", lambda: False)
     patcher.detach()
-    assert threading.active_count() == running + 1
-    comfy.model_management.unload_all_models()
+    assert begun == [network]
+    host._LENT.pop(network)
 
 
 def test_animate_latentsync_without_weights_says_where_they_go(animate, portrait, voice, comfy):

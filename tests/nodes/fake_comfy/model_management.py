@@ -113,6 +113,9 @@ current_loaded_models: list[LoadedModel] = []
 
 def unload_all_models() -> None:
     for one in list(current_loaded_models):
-        one.model.detach()
-        assert one.model.model is not None, "it looks at a patcher after detaching it"
+        patcher = one.model
+        if patcher is not None:  # its owner let it go: dead ones are passed over
+            patcher.detach()
+            del patcher
+            assert one.model.model is not None, "it looks at a patcher after detaching it"
         current_loaded_models.remove(one)
