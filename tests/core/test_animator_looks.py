@@ -11,7 +11,8 @@ from scipy import ndimage
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.base import Scene
-from imgsync_core.engines.built_in.axes import bilinear
+from imgsync_core.engines.built_in import head
+from imgsync_core.engines.built_in.axes import Axes, bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
@@ -113,6 +114,19 @@ def test_a_turn_is_a_turn_and_not_a_slide():
     # a face that yaws by 12 degrees narrows on one side and widens on the other
     near, far = (abs(along[k] - along[0]) * np.sin(np.deg2rad(12)) for k in (1, 2))
     assert min(near, far) > 0.05
+
+
+@pytest.mark.parametrize("tilt", [-0.4, 0.0, 0.3])
+def test_a_tilted_head_turns_to_the_side_of_the_picture(tilt):
+    """What is told are angles as a viewer sees them, not about the axes of the face."""
+    axes = Axes((300.0, 300.0), 100.0, tilt)
+    turned = head.Head(axes, (0.0, -0.4, 1.0, 1.3), (0.0, -0.4), (600, 600))
+    x, y = (np.array([[value]]) for value in axes.to_picture(0.0, -0.4))  # the nose
+    poses = np.stack([Pose(yaw=5).row(), Pose(pitch=5).row()])
+    weights = head.coefficients(poses, tilt)
+    aside, down = np.tensordot(weights, turned.fields(x, y)[..., 0, 0], 1)
+    assert aside[0] > 5 and abs(aside[1]) < 0.12 * aside[0]
+    assert down[1] > 5 and abs(down[0]) < 0.12 * down[1]
 
 
 @pytest.mark.parametrize("pose", [Pose(yaw=8), Pose(pitch=8), Pose(roll=4, shift_x=0.05)])

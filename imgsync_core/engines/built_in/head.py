@@ -30,12 +30,20 @@ BOW = 1.4  # where the surface that nods meets its axis, in half heights of the 
 CROWN = 1.75  # where the surface meets the axis above, in half heights of the face oval
 BODY = 0.12  # height of the shoulders: what they carry of a turn
 LEAN = 0.35  # of the head's tilt and shift that neck and shoulders carry
+LOW = 0.1  # of a tilt is turned back: pictured heads nod a little, so a tilt looks like a turn
 KINDS = 8  # fields below
 
 
-def coefficients(poses: np.ndarray) -> np.ndarray:
-    """The weights (t, 8) of the fields, of poses (t, 16)."""
+def coefficients(poses: np.ndarray, tilt: float) -> np.ndarray:
+    """The weights (t, 8) of the fields, of poses (t, 16).
+
+    Angles of poses are what a viewer sees, to the side and down in the picture; fields turn about
+    the face's own axes, which are tilted in it by so many radians.
+    """
     angles = np.deg2rad(poses[:, 7:10].astype(np.float64))
+    yaw, pitch, roll = angles.T
+    c, s = np.cos(tilt), np.sin(tilt)
+    angles = np.stack([c * yaw + s * pitch + LOW * roll, c * pitch - s * yaw, roll], axis=1)
     turns = np.stack([np.sin(angles), 1 - np.cos(angles)], axis=2).reshape(-1, 6)
     return np.concatenate([turns, poses[:, 10:12]], axis=1)
 

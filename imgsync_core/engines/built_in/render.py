@@ -157,7 +157,8 @@ class Renderer:
         None where the frame is the picture.
         """
         lips = mouth.coefficients(self.layout.mouth, track, self.rests)
-        weights = np.concatenate([lips, head.coefficients(track)], axis=1).astype(np.float32)
+        turns = head.coefficients(track, self.layout.head.axes.roll)
+        weights = np.concatenate([lips, turns], axis=1).astype(np.float32)
         looks = np.asarray(track[:, LOOKS].any(1))
         speaks = np.asarray(track[:, SPEAKS].any(1) | self.rests) & self.lips.usable
         weight = torch.from_numpy(weights).to(self.device)
