@@ -18,8 +18,8 @@ from ..errors import PictureError
 from ..timeline import MIN_FPS, parse_fps, round_half_up
 from .frames import FrameSource
 from .notes import Notes
-from .opening import MediaFile, binary, name_of
-from .picture import ANIMATED, DAMAGE, frames_in, normalise, refuse_bomb
+from .opening import MediaFile, binary, name_of, refuse_bomb
+from .picture import ANIMATED, DAMAGE, frames_in, normalise
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 # What browsers show: a frame that asks for 10 ms or less means "as fast as you like", and lasts 0.1
@@ -59,7 +59,7 @@ class AnimatedFrames(FrameSource):
     def _scan(self) -> list[Fraction]:
         """How long each frame lasts, in seconds; sets size and channels. Decodes all of them."""
         image = self._opened()
-        refuse_bomb(image.size, self.name)
+        refuse_bomb(image.size, self.name, PictureError)
         n, durations, transparent = frames_in(image), [], False
         for i in range(n):
             try:

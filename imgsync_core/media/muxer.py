@@ -7,7 +7,6 @@ given its name.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 from collections.abc import Iterable
@@ -35,6 +34,7 @@ from .sound import Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
+from .tags import text_of
 from .target import check_target, part_of
 from .video_track import VideoFormat, VideoTrack
 
@@ -244,8 +244,7 @@ class Muxer:
         target = self._file if self._path is None else self._claimed()
         self._begun = True
         container = av.open(target, "w", format=self._encoding.container, options=options)
-        for key, value in self._metadata.items():
-            container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
+        container.metadata.update(text_of(self._metadata))
         self._container = container
 
     def _claimed(self) -> str:

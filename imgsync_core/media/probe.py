@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from PIL import Image
 
 from ..errors import InputError
+from .glued import options
 from .opening import MediaFile, name_of, open_media, reason
 
 
@@ -109,10 +110,18 @@ def probe(file: MediaFile) -> MediaInfo:
     try:
         if _is_webp(file):
             return _probe_webp(file)
-        with open_media(file, InputError, "a media file") as container:
-            return _probe(container, file)
-    except (FFmpegError, OSError, EOFError, Image.DecompressionBombError) as e:
+        try:
+            return _probed(file, deep=False)
+        except IndexError:  # a stream that came up only in the middle: search the whole file
+            return _probed(file, deep=True)
+    except (IndexError, FFmpegError, OSError, EOFError, Image.DecompressionBombError) as e:
         raise InputError(f"{name_of(file)} is damaged ({reason(e)}). Export it again.") from e
+
+
+def _probed(file: MediaFile, *, deep: bool) -> MediaInfo:
+    how = options(deep=deep)
+    with open_media(file, InputError, "a media file", how if deep else None) as container:
+        return _probe(container, file)
 
 
 def _probe(container: Any, file: MediaFile) -> MediaInfo:

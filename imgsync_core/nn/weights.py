@@ -21,6 +21,9 @@ from ..errors import WeightsError
 
 Renames = Sequence[tuple[str, str]]  # regular expression, replacement
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "params", "ema")
+_UNSAFE = re.compile(r"(?:Unsupported global: |Trying to load unsupported )(?:GLOBAL )?([\w.]+)")
+_ADVICE = "Weights only load failed"  # how torch begins, and goes on: "read it unsafely"
+_DEEPEST = 8  # wrappers around tensors
 _HEAD = 9  # bytes: the length of a safetensors header and its opening brace
 
 
@@ -56,13 +59,22 @@ def read(path: Path) -> Checkpoint:
         )
     try:
         found = _safetensors(path) if head[8:] == b"{" else _pickle(path)
+        tensors, extras = _unwrap(found)
+        _refuse_bombs(tensors)
     except Exception as error:  # damaged pickles raise whatever their bytes happen to say
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        if unsafe := _UNSAFE.search(str(error)):
+            raise WeightsError(
+                f"{path.name} asks for {unsafe[1][:60]} to be run when it is read. Weights need no "
+                "code, so it was not unpickled. Use a .safetensors file, or fetch the published "
+                "one."
+            ) from error
+        said = (line for line in str(error).split("\n") if line.strip())
+        first = next((line for line in said if not line.startswith(_ADVICE)), "")
+        reason = first.strip()[:200] or type(error).__name__
         raise WeightsError(
             f"{path.name} cannot be read as weights: it is truncated, damaged or of another kind "
             f"({reason}). Compare its size with the published one and fetch it again."
         ) from error
-    tensors, extras = _unwrap(found)
     if not tensors:
         raise WeightsError(f"{path.name} holds no tensors.")
     return Checkpoint(tensors, extras, path.name)
@@ -74,13 +86,32 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 
 def _pickle(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    zipped = zipfile.is_zipfile(path)
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type for member in archive.infolist()):
+                raise ValueError("it is packed, as torch packs nothing")  # and may be a bomb
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+
+
+def _refuse_bombs(tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for tensors that say that they are larger than what the file holds."""
+    for key, tensor in tensors.items():
+        plain = tensor.layout == torch.strided and not tensor.is_quantized
+        if not plain or tensor.device.type != "cpu" or tensor.nbytes > _held(tensor):
+            raise ValueError(f"{key[:60]} is no plain tensor")
+
+
+def _held(tensor: Tensor) -> int:
+    return tensor.untyped_storage().nbytes()
 
 
 def _unwrap(found: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The innermost dictionary of tensors, and the values around it."""
     extras: dict[str, Any] = {}
-    while isinstance(found, Mapping):
+    for _ in range(_DEEPEST):  # what is pickled may lie in itself
+        if not isinstance(found, Mapping):
+            break
         tensors = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
         inner = [name for name in _WRAPPERS if isinstance(found.get(name), Mapping)]
         if not tensors and not inner:
