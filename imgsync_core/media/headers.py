@@ -174,10 +174,10 @@ def video_codec(file: str | os.PathLike[str] | IO[bytes]) -> str | None:
 
 def _mp4_codec(data: bytes) -> str | None:
     """The codec of the first track of pictures, whose media header is the box "vmhd"."""
-    at, before, media = data.find(b"stsd"), 0, -_NEAR
+    at, before, media = data.find(b"stsd"), 0, -1
     while at >= 0:
         media, before = max(media, data.rfind(b"vmhd", before, at)), at
-        if at - media < _NEAR:
+        if 0 <= media and at - media <= _NEAR:
             found = _DESCRIBED.match(data, at)
             if found is not None:
                 return found[1].decode("latin-1").strip()

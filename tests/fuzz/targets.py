@@ -94,8 +94,14 @@ def _faces() -> list[geometry.Face]:
 def _face_points(data: bytes) -> None:
     points = parse_points(data.decode("utf-8", "replace"))
     rgb = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+    refused = []
     for faces in (_faces(), []):
-        points.face_of(faces, SIZE, rgb)
+        try:
+            points.face_of(faces, SIZE, rgb)
+        except ImgSyncError as e:
+            refused.append(e)
+    if len(refused) == 2:
+        raise refused[0]
 
 
 def _face_json(data: bytes) -> None:
