@@ -112,6 +112,8 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
     if folder == "temp":
         base = folder_paths.get_temp_directory()
     prefix = dated(prefix)
+    if "\0" in prefix:
+        raise OutputError(f"The file name {prefix!r:.80} holds a NUL. Use another.")
     if not os.path.basename(prefix).strip("."):  # it would be a hidden file
         prefix = os.path.join(os.path.dirname(prefix), DEFAULT_NAME)
     try:

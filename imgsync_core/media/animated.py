@@ -25,6 +25,7 @@ CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 # What browsers show: a frame that asks for 10 ms or less means "as fast as you like", and lasts 0.1
 # seconds. HTML has no rule for it; Blink, Gecko and WebKit agree.
 _SHORTEST, _USUAL = Fraction(1, 100), Fraction(1, 10)
+_MOST = 8_000_000_000  # pixels of all frames together: 1000 of 4K
 _FASTEST = Fraction(50)  # frames a second of a clip whose frames have no common step
 
 
@@ -61,6 +62,11 @@ class AnimatedFrames(FrameSource):
         image = self._opened()
         refuse_bomb(image.size, self.name, PictureError)
         n, durations, transparent = frames_in(image), [], False
+        if n * image.width * image.height > _MOST:
+            raise PictureError(
+                f"{self.name} is an animated picture of {n:,} frames of {image.width}x"
+                f"{image.height} pixels, too many to look through. Convert it to a video first."
+            )
         for i in range(n):
             try:
                 self._seek(i)

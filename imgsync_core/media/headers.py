@@ -177,7 +177,7 @@ def _mp4_codec(data: bytes) -> str | None:
     at, before, media = data.find(b"stsd"), 0, -1
     while at >= 0:
         media, before = max(media, data.rfind(b"vmhd", before, at)), at
-        if 0 <= media and at - media <= _NEAR:
+        if media >= 0 and at - media <= _NEAR:
             found = _DESCRIBED.match(data, at)
             if found is not None:
                 return found[1].decode("latin-1").strip()

@@ -121,18 +121,18 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
 
 
-def refuse_bomb(size: tuple[int, int], name: str, error: type[InputError]) -> None:
+def refuse_bomb(
+    size: tuple[int, int], name: str, error: type[InputError], most: int = MAX_PIXELS
+) -> None:
     """Raise ``error`` for more pixels than are read."""
-    if size[0] * size[1] > MAX_PIXELS:
-        raise error(bomb_sentence(name, size))
+    if size[0] * size[1] > most:
+        raise error(bomb_sentence(name, size, most))
 
 
-def bomb_sentence(name: str, size: tuple[int, int] | None = None) -> str:
+def bomb_sentence(name: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> str:
     """For the user, of a picture or a frame that is too large."""
     what = f" {size[0]}x{size[1]} pixels" if size else " far too many pixels"
-    return (
-        f"{name} has{what}; the limit is {MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
-    )
+    return f"{name} has{what}; the limit is {most // 1_000_000} megapixels. Scale it down first."
 
 
 def has_only_sound(file: MediaFile) -> bool:

@@ -18,7 +18,7 @@ from PIL import Image, ImageColor, UnidentifiedImageError
 from ..errors import PictureError
 from .colour import to_srgb
 from .kinds import HEAD_BYTES, HEIC, PSD, RAW, is_avif, is_heic
-from .light import read_light, size_of_light
+from .light import MAX_LIGHT, read_light, size_of_light
 from .mending import mend
 from .notes import Notes
 from .opening import MediaFile, binary, bomb_sentence, name_of, refuse_bomb, refuse_foreign
@@ -131,7 +131,7 @@ def _read(data: IO[bytes], name: str, source: str, notes: Notes) -> Picture:
         with _heic(data, name) as image:
             rgb, alpha = normalise(image)
     elif size := size_of_light(head):
-        refuse_bomb(size, name, PictureError)
+        refuse_bomb(size, name, PictureError, most=MAX_LIGHT)
         rgb, alpha, clipped = read_light(data, name)
         if clipped:
             notes.tell(f"what is brighter than white in {name} was clipped")
@@ -236,8 +236,11 @@ def normalise(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit and 32-bit grey to 8 bits; Pillow reads the other deep modes as 8 bits by itself."""
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+        deep = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        deep *= 255
+        deep += 32767
+        deep //= 65535
+        return Image.fromarray(deep.astype(np.uint8))
     if image.mode == "F":
         deep = np.asarray(image)
         if not np.isfinite(deep).all() or deep.min() < 0 or deep.max() > 1:

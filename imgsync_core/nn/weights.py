@@ -20,6 +20,9 @@ from torch import Tensor, nn
 from ..errors import WeightsError
 
 Renames = Sequence[tuple[str, str]]  # regular expression, replacement
+MOST = 20_000  # tensors of a file; the largest published one has 2,656
+# what comes of reading a network's shape off tensors that are none of it
+_STRANGE = (ValueError, IndexError, TypeError, ArithmeticError, RuntimeError, AttributeError)
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "params", "ema")
 _UNSAFE = re.compile(r"(?:Unsupported global: |Trying to load unsupported )(?:GLOBAL )?([\w.]+)")
 _ADVICE = "Weights only load failed"  # how torch begins, and goes on: "read it unsafely"
@@ -77,6 +80,8 @@ def read(path: Path) -> Checkpoint:
         ) from error
     if not tensors:
         raise WeightsError(f"{path.name} holds no tensors.")
+    if len(tensors) > MOST:
+        raise WeightsError(f"{path.name} holds {len(tensors):,} tensors; {MOST:,} are the limit.")
     return Checkpoint(tensors, extras, path.name)
 
 
@@ -183,9 +188,9 @@ def load(
             f"{checkpoint.name} is another file: it has no {error.args[0]} among its "
             f"{len(checkpoint.tensors)} keys (first: {first}). Expected {expected}."
         ) from error
-    except ValueError as error:
+    except _STRANGE as error:
         raise WeightsError(
-            f"{checkpoint.name} has shapes that make no such network ({error}). "
+            f"{checkpoint.name} has shapes that make no such network ({error!s:.200}). "
             f"Expected {expected}."
         ) from error
     return fill(network, tensors, checkpoint.name, expected, device=device, dtype=dtype)
@@ -218,12 +223,15 @@ def fill(
     Dimensions of 1 at the end of a shape may be more or fewer. The network comes back ready to
     run: on its device, convolutions in channels-last memory, without gradients.
     """
-    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    own = network.state_dict()
+    wanted = {key: tensor.shape for key, tensor in own.items()}
     wrong = [key for key in wanted if key in tensors and not _fits(tensors[key], wanted[key])]
+    whole = [key for key in wanted if key in tensors and not _alike(tensors[key], own[key])]
     complaints = [
         _complaint("unknown", [key for key in tensors if key not in wanted]),
         _complaint("missing", [key for key in wanted if key not in tensors]),
         _complaint("of another shape", wrong),
+        _complaint("of another kind of numbers", whole),
     ]
     if any(complaints):
         detail = ", ".join(complaint for complaint in complaints if complaint)
@@ -242,6 +250,11 @@ def fill(
         state[key] = tensor.to(device=device, dtype=kind, memory_format=memory)
     network.load_state_dict(state, strict=True, assign=True)
     return network.requires_grad_(False).eval()
+
+
+def _alike(tensor: Tensor, own: Tensor) -> bool:
+    """Whether both are of floating point, or neither is."""
+    return tensor.is_floating_point() == own.is_floating_point() and not tensor.is_complex()
 
 
 def _fits(tensor: Tensor, wanted: torch.Size) -> bool:

@@ -26,6 +26,8 @@ from imgsync_core.engines.built_in.pose import COLUMNS  # noqa: E402
 from imgsync_core.face.geometry import average  # noqa: E402
 from imgsync_core.face.points import as_points  # noqa: E402
 from imgsync_core.models.verify import known  # noqa: E402
+from imgsync_core.nn.wav2vec2 import Wav2Vec2, Wav2Vec2Params  # noqa: E402
+from imgsync_core.nn.whisper import WhisperEncoder, WhisperParams  # noqa: E402
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc=s=32x24:r=10:d=0.4")
 TONE = ("-f", "lavfi", "-i", "sine=440:r=8000:d=0.25")
@@ -57,7 +59,8 @@ VIDEOS = {
 def main() -> None:
     """Write them into the folder that the command line names."""
     out = Path(sys.argv[1])
-    for make in (faces, words, curves, headers, weights, graphs, answers, pictures, media):
+    texts = (faces, words, curves, graphs, answers)
+    for make in (*texts, headers, weights, networks, pictures, media):
         make(out)
 
 
@@ -173,6 +176,32 @@ def weights(out: Path) -> None:
         few = {key: torch.zeros(0) for key in list(listed)[:4]}
         put(out, "manifest", f"few{i}.safetensors", safetensors(few))
     put(out, "manifest", "a.safetensors", safetensors(tensors))
+
+
+def networks(out: Path) -> None:
+    """Networks as small as they can be: their numbers of heads and groups leave no trace."""
+    hears = WhisperEncoder(WhisperParams(mels=2, context=3, width=4, heads=1, layers=1))
+    listens = Wav2Vec2(Wav2Vec2Params(((4, 10, 5),), width=16, heads=1, layers=1, inner=4,
+                                      positions=(2, 16)))  # fmt: skip
+    for kind, name, network in ((0, "whisper", hears), (2, "wav2vec2", listens)):
+        state = {_published(k): torch.zeros_like(v) for k, v in network.state_dict().items()}
+        data = safetensors({k: v.clone().contiguous() for k, v in state.items()})
+        put(out, "networks", name, bytes([kind]) + data)
+        file = io.BytesIO()
+        torch.save({"dims": {"n_audio_head": 2}, "model_state_dict": state}, file)
+        put(out, "networks", f"{name}.pt", bytes([kind]) + file.getvalue())
+
+
+def _published(key: str) -> str:
+    """A key as published files have it."""
+    for ours, theirs in (
+        ("encoder.feature_projection.", "feature_projection."),
+        ("encoder.transformer.", "encoder."),
+        ("parametrizations.weight.original0", "weight_g"),
+        ("parametrizations.weight.original1", "weight_v"),
+    ):
+        key = key.replace(ours, theirs)
+    return key
 
 
 def graphs(out: Path) -> None:

@@ -1,7 +1,7 @@
 """Every file of the corpus through the target whose folder it lies in: taken, or refused at once.
 
-Names that begin with ``ok-`` are of files that are taken, others are refused in a sentence. What the
-fuzzing has found lies here in its smallest form, named after what went wrong.
+Names that begin with ``ok-`` are of files that are taken, others are refused in a sentence. What
+the fuzzing has found lies here in a small form, named ``found``.
 """
 
 import time

@@ -17,7 +17,7 @@ def guard(pack):
 
 
 @pytest.fixture
-def host(pack):
+def names(pack):
     return pack.part("nodes.host")
 
 
@@ -48,8 +48,8 @@ def test_only_pages_of_this_server_may_ask(guard, headers, ours):
     assert guard.is_ours(headers) is ours
 
 
-def test_who_opens_the_server_to_others_lets_them_in(guard, host, monkeypatch):
-    monkeypatch.setattr(host, "args", SimpleNamespace(enable_cors_header="*"))
+def test_who_opens_the_server_to_others_lets_them_in(guard, names, monkeypatch):
+    monkeypatch.setattr(names, "args", SimpleNamespace(enable_cors_header="*"))
     assert guard.is_ours({**OWN, "Origin": "http://evil.example"})
 
 
@@ -70,7 +70,7 @@ class Routes:
 
 
 @pytest.fixture
-def routes(pack, host, monkeypatch):
+def routes(pack, names, monkeypatch):
     """All routes of the pack, with an aiohttp that only makes answers."""
     made = Routes()
     web = SimpleNamespace(
@@ -78,7 +78,7 @@ def routes(pack, host, monkeypatch):
         Response=lambda status=200, headers=None: (status, None),
     )
     monkeypatch.setitem(sys.modules, "aiohttp", SimpleNamespace(web=web))
-    monkeypatch.setattr(host, "routes", lambda: made)
+    monkeypatch.setattr(names, "routes", lambda: made)
     for name in ("face", "demo", "models"):
         pack.part(f"nodes.{name}_route").register()
     return made.handlers
@@ -145,18 +145,18 @@ def folders(comfy, tmp_path):
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_name_reaches_no_file_outside(pack, host, folders, name):
+def test_a_name_reaches_no_file_outside(pack, names, folders, name):
     with pytest.raises(pack.core("errors").InputError, match="outside of ComfyUI's folders"):
-        host.input_path(name)
+        names.input_path(name)
 
 
-def test_a_name_reaches_files_inside(host, folders):
-    assert host.input_path("sub/a.png") == folders / "sub" / "a.png"
-    assert host.in_input_folder("sub/a.png") and not host.in_input_folder("sub/b.png")
+def test_a_name_reaches_files_inside(names, folders):
+    assert names.input_path("sub/a.png") == folders / "sub" / "a.png"
+    assert names.in_input_folder("sub/a.png") and not names.in_input_folder("sub/b.png")
 
 
 @pytest.mark.parametrize("name", [n for n in OUTSIDE if "evil" in n or "\0" in n or "?" in n])
-def test_nobody_looks_for_a_file_on_another_machine(host, folders, monkeypatch, name):
+def test_nobody_looks_for_a_file_on_another_machine(names, folders, monkeypatch, name):
     """Windows signs in at a machine when it only looks whether a file there exists."""
 
     def look(*_: object, **__: object) -> None:
@@ -164,22 +164,22 @@ def test_nobody_looks_for_a_file_on_another_machine(host, folders, monkeypatch, 
 
     monkeypatch.setattr("os.path.exists", look)
     monkeypatch.setattr("os.path.realpath", look)
-    assert host.in_input_folder(name) is False
+    assert names.in_input_folder(name) is False
 
 
 @pytest.mark.parametrize(
     "prefix",
     ["../x", "a/../../x", "/etc/x", "x\0y", "%date:../../../../%x", "a/%date:../../../%/../x"],
 )
-def test_a_prefix_leaves_no_folder(pack, host, folders, prefix):
+def test_a_prefix_leaves_no_folder(pack, names, folders, prefix):
     with pytest.raises(pack.core("errors").OutputError):
-        host.new_file(prefix, "output", ".mp4", (4, 4))
+        names.new_file(prefix, "output", ".mp4", (4, 4))
 
 
 @pytest.mark.parametrize("prefix", ["a\\..\\..\\x", "x" * 300, "..", ".hidden/..", "C:x"])
-def test_a_strange_prefix_stays_inside(host, folders, prefix):
+def test_a_strange_prefix_stays_inside(names, folders, prefix):
     import folder_paths
 
-    path, _ = host.new_file(prefix, "output", ".mp4", (4, 4))
+    path, _ = names.new_file(prefix, "output", ".mp4", (4, 4))
     root = os.path.realpath(folder_paths.get_output_directory())
     assert os.path.commonpath([root, os.path.realpath(path)]) == root
