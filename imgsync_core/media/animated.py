@@ -150,14 +150,11 @@ def is_animated(file: MediaFile) -> bool:
     """Whether a file is a picture of several frames that follow in time. Never raises for a file
     that is none: who reads it then says why."""
     try:
-        with (
-            warnings.catch_warnings(),
-            binary(file, PictureError) as data,
-            Image.open(data, formats=ANIMATED) as image,
-        ):
+        with warnings.catch_warnings(), binary(file, PictureError) as data:
             warnings.simplefilter("ignore")
-            return frames_in(image) > 1
-    except (PictureError, Image.DecompressionBombError, *DAMAGE):
+            with Image.open(data, formats=ANIMATED) as image:
+                return frames_in(image) > 1
+    except (PictureError, *DAMAGE):
         return False
 
 

@@ -295,6 +295,28 @@ def test_a_frame_that_is_larger_than_its_animation(tmp_path):
     assert frames.notes[0] == "x.gif is cut short: only 1 of its 2 frames are whole"
 
 
+def gif(size: tuple[int, int], frames: int) -> bytes:
+    """An animation of single points on a large canvas."""
+    one = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    screen = struct.pack("<HHBBB", *size, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
+    return b"GIF89a" + screen + one * frames + b"\x3b"
+
+
+def test_an_animation_of_few_bytes_and_many_pixels(tmp_path):
+    (tmp_path / "x.gif").write_bytes(gif((12_000, 10_000), 100))
+    with pytest.raises(PictureError, match=r"100 frames of 12000x10000 pixels, too many"):
+        open_source(tmp_path / "x.gif")
+    (tmp_path / "x.gif").write_bytes(gif((120, 100), 100))
+    assert open_source(tmp_path / "x.gif").size == (120, 100)
+
+
+def test_light_takes_more_memory_than_colour(tmp_path):
+    window = b"displayWindow\0box2i\0\x10\0\0\0" + struct.pack("<4i", 0, 0, 9999, 4999)
+    (tmp_path / "x.exr").write_bytes(b"v/1\x01\2\0\0\0" + window)
+    with pytest.raises(PictureError, match="10000x5000 pixels; the limit is 40 megapixels"):
+        load_picture(tmp_path / "x.exr")
+
+
 def test_text_that_unpacks_to_gigabytes(tmp_path):
     bomb = b"workflow\0\0" + zlib.compress(bytes(200_000_000), 9)
     rows = zlib.compress(bytes(13 * 4))
