@@ -153,13 +153,13 @@ class _Download:
         headers = body.headers
         goes_on = body.status == 206
         length = headers.get("Content-Length") or ""
-        stated = re.fullmatch(r"\d{1,15}", length)
+        stated = re.fullmatch(r"\d{1,18}", length)
         total = int(length) + (start if goes_on else 0) if stated else None
         return _Answer(body, start if goes_on else 0, total, headers.get("ETag"), linked.sha256)
 
     def _refused(self, error: urllib.error.HTTPError, start: int) -> _Answer | None:
         with error:
-            total = re.fullmatch(r"bytes \*/(\d{1,15})", error.headers.get("Content-Range") or "")
+            total = re.fullmatch(r"bytes \*/(\d{1,18})", error.headers.get("Content-Range") or "")
         if error.code == 416 and start:
             if total and int(total[1]) == start:
                 return None
