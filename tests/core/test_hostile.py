@@ -33,7 +33,7 @@ from imgsync_core.errors import (
 from imgsync_core.face.geometry import average, from_json
 from imgsync_core.face.points import parse_points
 from imgsync_core.face.wanted import parse_which
-from imgsync_core.media import headers, mending, tiff
+from imgsync_core.media import headers, kinds, light, mending, tiff
 from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.motion import parse_rect
 from imgsync_core.media.opening import open_media
@@ -231,6 +231,32 @@ def test_a_description_that_is_looked_for_a_million_times():
     assert time.process_time() - began < 5
     made = data + bytes(100) + b"stsd" + bytes(12) + b"hvc1"
     assert headers.video_codec(io.BytesIO(made)) == "hvc1"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"\x86\xffV_", b"\x86\xffV_" + b"A" * 60, b"strh1234", b"strh1234vids\0", b"\xff", b"Xing"],
+)
+def test_headers_made_of_their_beginnings(start):
+    data = start * ((8 << 20) // len(start))
+    began = time.process_time()
+    for reader in (headers.video_codec, headers.riff, headers.xing_samples):
+        reader(io.BytesIO(data))
+    for reader in (kinds.foreign, kinds.is_avif, light.size_of_light):
+        reader(data[: kinds.HEAD_BYTES])
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "head", [b"<svg", b"<!--", b"<?xml", b"<a:", b" ", b"\n-Y 9", b"PK", b"#?RGBE"]
+)
+def test_kinds_of_files_made_of_their_beginnings(head):
+    data = (head * kinds.HEAD_BYTES)[: kinds.HEAD_BYTES]
+    began = time.process_time()
+    kinds.foreign(data)
+    light.size_of_light(b"#?RGBE" + data)
+    light.size_of_light(b"v/1\x01" + data)
+    assert time.process_time() - began < 0.5
 
 
 def test_a_wave_of_nothing_but_chunks():
