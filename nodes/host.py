@@ -50,11 +50,19 @@ def input_path(name: str) -> Path:
         _, base = folder_paths.annotated_filepath(name)
         root = os.path.realpath(base or folder_paths.get_input_directory())
         # ComfyUI refuses this by itself only after 0.27
-        if os.path.commonpath([root, os.path.realpath(path)]) != root:
+        if not lies_in(root, os.path.realpath(path)):
             raise ValueError("a folder above")
-    except ValueError as e:  # also of another drive
+    except ValueError as e:
         raise InputError(f"{name} is outside of ComfyUI's folders. Upload the file instead.") from e
     return path
+
+
+def lies_in(folder: str, path: str, system: Any = os.path) -> bool:
+    """Whether a path lies in a folder, both without links; system: whose rules of names count."""
+    try:
+        return system.commonpath([folder, path]) == folder
+    except ValueError:  # of another drive
+        return False
 
 
 def _is_elsewhere(name: str) -> bool:

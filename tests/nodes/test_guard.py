@@ -1,6 +1,7 @@
 """Who may ask the pack's routes, and which files names from widgets reach."""
 
 import asyncio
+import ntpath
 import os
 import sys
 from pathlib import Path
@@ -153,6 +154,18 @@ def test_a_name_reaches_no_file_outside(pack, names, folders, name):
 def test_a_name_reaches_files_inside(names, folders):
     assert names.input_path("sub/a.png") == folders / "sub" / "a.png"
     assert names.in_input_folder("sub/a.png") and not names.in_input_folder("sub/b.png")
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [
+        ("C:\\comfy\\input\\sub\\a.png", True), ("C:\\comfy\\input2\\a.png", False),
+        ("C:\\comfy\\a.png", False), ("D:\\comfy\\input\\a.png", False),
+        ("\\\\evil.example\\share\\a.png", False), ("C:a.png", False), ("\\a.png", False),
+    ],
+)  # fmt: skip
+def test_names_on_windows(names, path, inside):
+    assert names.lies_in("C:\\comfy\\input", path, ntpath) is inside
 
 
 @pytest.mark.parametrize("name", [n for n in OUTSIDE if "evil" in n or "\0" in n or "?" in n])
