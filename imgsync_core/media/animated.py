@@ -18,14 +18,13 @@ from ..errors import PictureError
 from ..timeline import MIN_FPS, parse_fps, round_half_up
 from .frames import FrameSource
 from .notes import Notes
-from .opening import MediaFile, binary, name_of, refuse_bomb
+from .opening import MediaFile, binary, name_of, refuse_bomb, refuse_many
 from .picture import ANIMATED, DAMAGE, frames_in, normalise
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 # What browsers show: a frame that asks for 10 ms or less means "as fast as you like", and lasts 0.1
 # seconds. HTML has no rule for it; Blink, Gecko and WebKit agree.
 _SHORTEST, _USUAL = Fraction(1, 100), Fraction(1, 10)
-_MOST = 8_000_000_000  # pixels of all frames together: 1000 of 4K
 _FASTEST = Fraction(50)  # frames a second of a clip whose frames have no common step
 
 
@@ -62,11 +61,7 @@ class AnimatedFrames(FrameSource):
         image = self._opened()
         refuse_bomb(image.size, self.name, PictureError)
         n, durations, transparent = frames_in(image), [], False
-        if n * image.width * image.height > _MOST:
-            raise PictureError(
-                f"{self.name} is an animated picture of {n:,} frames of {image.width}x"
-                f"{image.height} pixels, too many to look through. Convert it to a video first."
-            )
+        refuse_many(n, image.size, self.name, PictureError)
         for i in range(n):
             try:
                 self._seek(i)

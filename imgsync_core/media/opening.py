@@ -19,6 +19,7 @@ from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
 MediaFile = str | os.PathLike[str] | IO[bytes]
 MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
+MOST_PIXELS = 8_000_000_000  # of all frames of an animation together: 1000 of 4K
 # FFmpeg's demuxers that open what their file names: other files, devices, addresses
 _NAMING = {
     "avisynth", "concat", "dash", "hls", "imf", "lavfi", "mlv", "rtp", "rtsp", "sap", "sdp",
@@ -127,6 +128,15 @@ def refuse_bomb(
     """Raise ``error`` for more pixels than are read."""
     if size[0] * size[1] > most:
         raise error(bomb_sentence(name, size, most))
+
+
+def refuse_many(n: int, size: tuple[int, int], name: str, error: type[InputError]) -> None:
+    """Raise ``error`` for an animation whose ``n`` frames take minutes to look through."""
+    if n * size[0] * size[1] > MOST_PIXELS:
+        raise error(
+            f"{name} is an animated picture of {n:,} frames of {size[0]}x{size[1]} pixels, too "
+            "many to look through. Convert it to a video first."
+        )
 
 
 def bomb_sentence(name: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> str:

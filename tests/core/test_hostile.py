@@ -39,6 +39,7 @@ from imgsync_core.media.motion import parse_rect
 from imgsync_core.media.opening import open_media
 from imgsync_core.media.picture import load_picture, parse_color
 from imgsync_core.media.probe import probe
+from imgsync_core.media.sound import Sound, refuse_odd
 from imgsync_core.media.source import open_source
 from imgsync_core.media.tags import text_of
 from imgsync_core.media.video import VideoFrames, _steps
@@ -334,6 +335,38 @@ def test_an_animation_of_few_bytes_and_many_pixels(tmp_path):
         open_source(tmp_path / "x.gif")
     (tmp_path / "x.gif").write_bytes(gif((120, 100), 100))
     assert open_source(tmp_path / "x.gif").size == (120, 100)
+
+
+def test_the_same_of_a_webp_that_is_probed(tmp_path, monkeypatch):
+    frames = [Image.new("RGB", (40, 30), color) for color in ("red", "blue", "lime")]
+    frames[0].save(tmp_path / "x.webp", save_all=True, append_images=frames[1:], duration=50)
+    info = probe(tmp_path / "x.webp").picture
+    assert info is not None and info.frames == 3
+    monkeypatch.setattr("imgsync_core.media.opening.MOST_PIXELS", 3599)
+    with pytest.raises(InputError, match="3 frames of 40x30 pixels, too many"):
+        probe(tmp_path / "x.webp")
+    data = (tmp_path / "x.webp").read_bytes()
+    (tmp_path / "x.webp").write_bytes(data[:40] + bytes(len(data) - 40))
+    with pytest.raises(InputError, match=r"x\.webp"):
+        probe(tmp_path / "x.webp")
+
+
+class Claims(Sound):
+    """A sound that says that it lasts so long."""
+
+    layout, rate, name = "mono", 8000, "x.ogg"
+
+    def __init__(self, seconds: int) -> None:
+        self.n_samples = seconds * self.rate
+
+    def blocks(self):
+        raise NotImplementedError
+
+
+def test_a_sound_of_months():
+    refuse_odd(Claims(29 * 86_400))
+    with pytest.raises(SoundError, match="would last 744 hours"):
+        refuse_odd(Claims(31 * 86_400))
 
 
 def test_light_takes_more_memory_than_colour(tmp_path):
