@@ -111,7 +111,7 @@ class Muxer:
         self._form = VideoFormat(encoding, self._timeline.fps, size, channels, background)
         self._frame = 1 / self._timeline.fps  # seconds
         self._source_of_sound = sound
-        self._metadata = metadata or {}
+        self._metadata = text_of(metadata or {})
         self._overwrite = overwrite
         self._watcher = watcher
         self._failed_writing = threading.Event()
@@ -244,7 +244,7 @@ class Muxer:
         target = self._file if self._path is None else self._claimed()
         self._begun = True
         container = av.open(target, "w", format=self._encoding.container, options=options)
-        container.metadata.update(text_of(self._metadata))
+        container.metadata.update(self._metadata)
         self._container = container
 
     def _claimed(self) -> str:

@@ -237,10 +237,10 @@ def _metadata(data: bytes) -> None:
         graph = json.loads(data)
     except (ValueError, RecursionError):
         return
-    for key, text in text_of({"prompt": graph, "workflow": [graph]}).items():
-        assert f"{key}{text}".encode().count(0) == 0
+    texts = text_of({"prompt": graph, "workflow": [graph]})
+    assert "".join(texts.values()).encode().count(0) == 0
     file = io.BytesIO(_small_webp())
-    webp.set_metadata(file, {"prompt": graph, "workflow": [graph]}, (4, 4))
+    webp.set_metadata(file, texts, (4, 4))
     load_picture(file)
 
 
