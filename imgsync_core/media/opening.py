@@ -19,6 +19,7 @@ from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
 MediaFile = str | os.PathLike[str] | IO[bytes]
 MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
+LONGEST_SIDE = 65_535  # pixels, as JPEG has it; decoders are slow with longer rows
 MOST_PIXELS = 8_000_000_000  # of all frames of an animation together: 1000 of 4K
 # FFmpeg's demuxers that open what their file names: other files, devices, addresses
 _NAMING = {
@@ -125,9 +126,13 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
 def refuse_bomb(
     size: tuple[int, int], name: str, error: type[InputError], most: int = MAX_PIXELS
 ) -> None:
-    """Raise ``error`` for more pixels than are read."""
+    """Raise ``error`` for more pixels than are read, or in one row or column."""
     if size[0] * size[1] > most:
         raise error(bomb_sentence(name, size, most))
+    if max(size) > LONGEST_SIDE:
+        raise error(
+            f"{name} has {size[0]}x{size[1]} pixels; a side has {LONGEST_SIDE} at most. Cut it."
+        )
 
 
 def refuse_many(n: int, size: tuple[int, int], name: str, error: type[InputError]) -> None:

@@ -376,6 +376,12 @@ def test_light_takes_more_memory_than_colour(tmp_path):
         load_picture(tmp_path / "x.exr")
 
 
+def test_a_row_of_a_million_pixels(tmp_path):
+    (tmp_path / "x.png").write_bytes(png((b"IHDR", header(1_000_000, 12)), (b"IEND", b"")))
+    with pytest.raises(PictureError, match="1000000x12 pixels; a side has 65535 at most"):
+        load_picture(tmp_path / "x.png")
+
+
 def test_text_that_unpacks_to_gigabytes(tmp_path):
     bomb = b"workflow\0\0" + zlib.compress(bytes(200_000_000), 9)
     rows = zlib.compress(bytes(13 * 4))
