@@ -21,6 +21,7 @@ from .errors import TimeError
 
 MIN_FPS = Fraction(1, 10)
 MAX_FPS = Fraction(480)
+_LONGEST, _POWER = 40, re.compile(r"[eE]([-+]?\d{1,40})")  # digits of a number
 MAX_FRAMES = 1_000_000_000  # 463 days at 25 fps; more is a slip of the keyboard
 
 
@@ -32,16 +33,35 @@ def parse_fps(value: Any) -> Fraction:
     Raises TimeError for anything outside 0.1 to 480 frames per second.
     """
     try:
-        exact = Fraction(value.strip() if isinstance(value, str) else value)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
+        exact = exactly(value)
+    except ValueError:
         raise TimeError(
-            f"Frame rate {value!r} is not a number. Use for example 25, 29.97 or 30000/1001."
+            f"Frame rate {value!r:.40} is not a number. Use for example 25, 29.97 or 30000/1001."
         ) from None
     if not MIN_FPS <= exact <= MAX_FPS:
         raise TimeError(
             f"Frame rate {float(exact):g} is out of range. Use 0.1 to 480 frames per second."
         )
     return exact.limit_denominator(1001)
+
+
+def exactly(value: Any) -> Fraction:
+    """A number, or text of one such as ``"1/3"``, as a fraction.
+
+    Raises ValueError for what is none, is infinite, or lies beyond 10^40: as a fraction,
+    ``"1e999999999"`` would fill the memory.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    power = _POWER.search(text)
+    if len(text) > _LONGEST or (power and abs(int(power[1])) > _LONGEST):
+        raise ValueError("too long")
+    try:
+        exact = Fraction(text or value)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as e:
+        raise ValueError(str(e)) from None
+    if abs(exact) > 10**_LONGEST:
+        raise ValueError("too large")
+    return exact
 
 
 def round_half_up(value: Fraction) -> int:
@@ -82,9 +102,9 @@ def parse_grid(text: str) -> Grid:
     text = text.strip()
     if text in GRIDS:
         return GRIDS[text]
-    formula = re.fullmatch(r"(\d+)\s*[kn](?:\s*\+\s*(\d+))?", text)
+    formula = re.fullmatch(r"(\d{1,9})\s*[kn](?:\s*\+\s*(\d{1,9}))?", text)
     if formula is None:
-        raise TimeError(f"Frame grid {text!r} is not known. Use any, 16k, 4k+1, 8n+1 or 17k+5.")
+        raise TimeError(f"Frame grid {text!r:.40} is not known. Use any, 16k, 4k+1, 8n+1 or 17k+5.")
     return Grid(int(formula[1]), int(formula[2] or 0))
 
 
@@ -138,9 +158,9 @@ class Timeline:
         """The shortest silent timeline that lasts at least ``seconds``."""
         fps = parse_fps(fps)
         try:
-            exact = Fraction(seconds).limit_denominator(1_000_000)
-        except (ValueError, TypeError, OverflowError):
-            raise TimeError(f"Duration {seconds!r} is not a number of seconds.") from None
+            exact = exactly(seconds).limit_denominator(1_000_000)
+        except ValueError:
+            raise TimeError(f"Duration {seconds!r:.40} is not a number of seconds.") from None
         if exact <= 0:
             raise TimeError(f"Duration {float(exact):g} s is not above zero.")
         return cls.of_frames(math.ceil(exact * fps), fps)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..imgsync_core.demo_files import NAMES, write_demo
 from ..imgsync_core.errors import ImgSyncError
-from . import host
+from . import guard, host
 
 
 def register() -> None:
@@ -26,8 +26,9 @@ def register() -> None:
     one_at_a_time = asyncio.Lock()
 
     @routes.post("/imgsync/demo")
+    @guard.only_ours
     async def demo(request: Any) -> Any:
-        names = await host.json_of(request)
+        names = await guard.json_of(request)
         if not isinstance(names, list) or not set(map(str, names)) <= set(NAMES):
             return web.json_response({"error": "There is no such demo file."}, status=400)
         try:

@@ -24,7 +24,7 @@ from ..imgsync_core.face.find import find_faces
 from ..imgsync_core.face.guess import guessed
 from ..imgsync_core.face.points import as_points, parse_points
 from ..imgsync_core.media.picture import load_picture
-from . import host
+from . import guard, host
 
 LONGEST = 1000  # characters of a name
 MOST = 32  # faces told of
@@ -40,6 +40,7 @@ def register() -> None:
     one_at_a_time = asyncio.Lock()
 
     @routes.get("/imgsync/faces")
+    @guard.only_ours
     async def faces(request: Any) -> Any:
         image, points = (request.query.get(name, "") for name in ("image", "points"))
         try:

@@ -43,13 +43,35 @@ def input_pictures() -> list[str]:
 
 def input_path(name: str) -> Path:
     """The file behind a widget's value; InputError where that is outside ComfyUI's folders."""
-    path = Path(folder_paths.get_annotated_filepath(name))
-    _, base = folder_paths.annotated_filepath(name)
-    root = os.path.realpath(base or folder_paths.get_input_directory())
-    # ComfyUI refuses this by itself only after 0.27
-    if os.path.commonpath([root, os.path.realpath(path)]) != root:
-        raise InputError(f"{name} is outside of ComfyUI's folders. Upload the file instead.")
+    try:
+        if _is_elsewhere(name):
+            raise ValueError("another machine")
+        path = Path(folder_paths.get_annotated_filepath(name))
+        _, base = folder_paths.annotated_filepath(name)
+        root = os.path.realpath(base or folder_paths.get_input_directory())
+        # ComfyUI refuses this by itself only after 0.27
+        if not lies_in(root, os.path.realpath(path)):
+            raise ValueError("a folder above")
+    except ValueError as e:
+        raise InputError(f"{name} is outside of ComfyUI's folders. Upload the file instead.") from e
     return path
+
+
+def lies_in(folder: str, path: str, system: Any = os.path) -> bool:
+    """Whether a path lies in a folder, both without links; system: whose rules of names count."""
+    try:
+        return system.commonpath([folder, path]) == folder
+    except ValueError:  # of another drive
+        return False
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether a name is an address of another machine, or none at all.
+
+    Windows would sign in there with the user's name and password when it only looks whether the
+    file exists, so nobody may look.
+    """
+    return "\0" in name or name[:2].replace("\\", "/") == "//"
 
 
 def input_folder() -> Path:
@@ -59,7 +81,7 @@ def input_folder() -> Path:
 
 def in_input_folder(name: str) -> bool:
     """Whether there is a file behind a widget's value."""
-    return bool(folder_paths.exists_annotated_filepath(name))
+    return not _is_elsewhere(name) and bool(folder_paths.exists_annotated_filepath(name))
 
 
 def stamp(path: Path) -> str:
@@ -98,6 +120,8 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
     if folder == "temp":
         base = folder_paths.get_temp_directory()
     prefix = dated(prefix)
+    if "\0" in prefix:
+        raise OutputError(f"The file name {prefix!r:.80} holds a NUL. Use another.")
     if not os.path.basename(prefix).strip("."):  # it would be a hidden file
         prefix = os.path.join(os.path.dirname(prefix), DEFAULT_NAME)
     try:
@@ -111,7 +135,9 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
             f"The file name {prefix!r} leaves the {folder} folder. Use another."
         ) from e
     path = Path(where)
-    while (path / f"{name}_{counter:05}_{extension}").exists():  # also names without a video yet
+    while os.path.exists(
+        path / f"{name}_{counter:05}_{extension}"
+    ):  # also names without a video yet
         counter += 1
     return path / f"{name}_{counter:05}_{extension}", sub
 
@@ -313,12 +339,9 @@ def tell(event: str) -> None:
         instance.send_sync(event, {})
 
 
-async def json_of(request: Any) -> Any:
-    """The body of a request; None where it is no JSON."""
-    try:
-        return await request.json()
-    except ValueError:
-        return None
+def lets_others_in() -> bool:
+    """Whether the user has opened the server to pages of others (--enable-cors-header)."""
+    return bool(getattr(args, "enable_cors_header", None))
 
 
 def routes() -> Any:

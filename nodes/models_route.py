@@ -21,7 +21,7 @@ from typing import Any
 from ..imgsync_core.errors import ImgSyncError
 from ..imgsync_core.models.fetch import fetch
 from ..imgsync_core.models.published import named, published, with_needs
-from . import host
+from . import guard, host
 
 EVENT = "imgsync.fetch"
 PAUSE = 0.5  # seconds between two tellings
@@ -118,12 +118,14 @@ def register() -> None:
     from aiohttp import web  # ComfyUI's own; not there without its server
 
     @routes.get("/imgsync/models")
+    @guard.only_ours
     async def models(request: Any) -> Any:
         return web.json_response(state())
 
     @routes.post("/imgsync/models/fetch")
+    @guard.only_ours
     async def begin(request: Any) -> Any:
-        asked = await host.json_of(request)
+        asked = await guard.json_of(request)
         try:
             why_not = start(str(asked.get("name")) if isinstance(asked, dict) else "")
         except ImgSyncError as e:
@@ -131,6 +133,7 @@ def register() -> None:
         return web.json_response({"error": why_not}, status=409 if why_not else 200)
 
     @routes.post("/imgsync/models/cancel")
+    @guard.only_ours
     async def stop(request: Any) -> Any:
         cancel()
         return web.json_response({"error": ""})

@@ -7,7 +7,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { words } from "./face/words.mjs";
 
-const DEMO = /imgsync_demo_\w+\.(?:png|wav|mp4)/g;
+const DEMO = /imgsync_demo_\w{1,40}\.(?:png|wav|mp4)/g;
 let made = "";
 const NODE = "ImgSyncAudioDrivenAnimate";
 const said = () => words(app.extensionManager?.setting?.get("Comfy.Locale"));

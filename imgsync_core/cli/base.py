@@ -316,9 +316,9 @@ def _size(text: str | None) -> tuple[int, int]:
 
 
 def _seconds(option: str, text: str) -> Any:
-    from fractions import Fraction
+    from ..timeline import exactly
 
     try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        return exactly(text)
+    except ValueError:
         raise InputError(f"{option} {text!r} is not a number of seconds.") from None

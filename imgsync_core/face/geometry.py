@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import FaceError, InputError
 
 VERSION = 1
+LONGEST = 100_000  # characters of a face as JSON; more is none
 Point = Sequence[float]
 
 # The average face, in IOD from the point between the eyes: across (u) and down (v).
@@ -167,9 +168,11 @@ TUPLES = {"box": 4, "oval": 5, "eye_size": 2}
 
 def from_json(text: str) -> Face:
     """The face that to_json wrote; a sentence for anything else."""
+    if len(text) > LONGEST:
+        raise InputError(f"The face has {len(text)} characters; {LONGEST} is the limit.")
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The face is not JSON: {error}.") from None
     if not isinstance(data, dict) or "version" not in data:
         raise InputError("The JSON is not a face of ImgSync: it has no version.")
@@ -180,7 +183,7 @@ def from_json(text: str) -> Face:
         )
     try:
         return _from_dict(data)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"The face is damaged ({type(error).__name__}: {error}). Find it again."
         ) from None

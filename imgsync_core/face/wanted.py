@@ -14,6 +14,7 @@ from .find import find_faces, pick
 from .geometry import Face, from_points
 from .tracks import FaceTrack, FollowedFace, GivenFaces, StillFace
 
+_DIGITS = 9  # of a number of a face, or more
 LOOKS = 120  # frames of a clip that are searched for a face before it counts as having none
 
 
@@ -124,12 +125,12 @@ def parse_which(text: str) -> tuple[int | None, tuple[float, float] | None]:
     text = text.strip()
     if not text:
         return None, None
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < _DIGITS:
         return int(text), None
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:
         raise InputError(
-            f"Face {text!r} is neither a number, such as 1, nor a point in it, such as 320,200."
+            f"Face {text!r:.40} is neither a number, such as 1, nor a point in it, such as 320,200."
         ) from None
     return None, (x, y)

@@ -18,8 +18,8 @@ from ..errors import PictureError
 from ..timeline import MIN_FPS, parse_fps, round_half_up
 from .frames import FrameSource
 from .notes import Notes
-from .opening import MediaFile, binary, name_of
-from .picture import ANIMATED, DAMAGE, frames_in, normalise, refuse_bomb
+from .opening import MediaFile, binary, name_of, refuse_bomb, refuse_many
+from .picture import ANIMATED, DAMAGE, frames_in, normalise
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
 # What browsers show: a frame that asks for 10 ms or less means "as fast as you like", and lasts 0.1
@@ -59,8 +59,9 @@ class AnimatedFrames(FrameSource):
     def _scan(self) -> list[Fraction]:
         """How long each frame lasts, in seconds; sets size and channels. Decodes all of them."""
         image = self._opened()
-        refuse_bomb(image.size, self.name)
+        refuse_bomb(image.size, self.name, PictureError)
         n, durations, transparent = frames_in(image), [], False
+        refuse_many(n, image.size, self.name, PictureError)
         for i in range(n):
             try:
                 self._seek(i)
@@ -144,14 +145,11 @@ def is_animated(file: MediaFile) -> bool:
     """Whether a file is a picture of several frames that follow in time. Never raises for a file
     that is none: who reads it then says why."""
     try:
-        with (
-            warnings.catch_warnings(),
-            binary(file, PictureError) as data,
-            Image.open(data, formats=ANIMATED) as image,
-        ):
+        with warnings.catch_warnings(), binary(file, PictureError) as data:
             warnings.simplefilter("ignore")
-            return frames_in(image) > 1
-    except (PictureError, Image.DecompressionBombError, *DAMAGE):
+            with Image.open(data, formats=ANIMATED) as image:
+                return frames_in(image) > 1
+    except (PictureError, *DAMAGE):
         return False
 
 

@@ -28,6 +28,7 @@ from .sound import (
     as_floats,
     refuse_empty,
     refuse_non_finite,
+    refuse_odd,
 )
 from .sound_findings import Findings
 from .sound_reading import Reading
@@ -120,7 +121,9 @@ class FileSound(Sound):
                 return one_after_another(column, first)[1:]
             except IndexError:
                 if self._glued:
-                    raise
+                    raise SoundError(
+                        f"{self.name} is damaged: it brings up ever more streams. Export it again."
+                    ) from None
         self._glued = True
         return self._tracks_that_follow()
 
@@ -161,10 +164,11 @@ class FileSound(Sound):
             believed = declared * self.rate < _BEYOND * max(1, self.n_samples)
             declared = declared if believed else None
         self._fill(reading.found, declared)
-        if not self.n_samples and reading.found.error is not None:
-            error = reading.found.error
+        error = reading.found.error
+        if error is not None and not (self.n_samples and reading.rate):
             raise SoundError(f"{self.name} is damaged ({reason(error)}). Export it again.")
         refuse_empty(self)
+        refuse_odd(self)
         self._tell(reading, declared, container.format.name)
 
     def _plain_width(self, container: Any) -> int:

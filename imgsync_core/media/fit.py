@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..errors import PictureError
-from .picture import MAX_PIXELS, RGB
+from .opening import MAX_PIXELS
+from .picture import RGB
 
 Mode = Literal["keep", "crop", "pad", "stretch"]
 MODES: tuple[Mode, ...] = ("keep", "crop", "pad", "stretch")

@@ -24,8 +24,8 @@ import numpy as np
 from .opening import MediaFile
 
 _LETTERS = rb"([\x20-\x7e]{4})"
+_DESCRIBED = re.compile(rb"stsd.{12}" + _LETTERS, re.DOTALL)
 _CODECS = (
-    re.compile(rb"vmhd.{,4096}?stsd.{12}" + _LETTERS, re.DOTALL),
     re.compile(rb"\x86[\x81-\xff](V_[A-Z0-9_/]{1,60})"),
     re.compile(rb"strh.{4}vids" + _LETTERS, re.DOTALL),
 )
@@ -33,6 +33,8 @@ _UNKNOWN = 0x7FFF_0000  # sizes from here on are what programs write that cannot
 _SUSPECT = 1_000_000_000  # so are these (2000000000, 10^9, 2^30), where the file has no such size
 _BEYOND = 1000  # times what is there: no file is cut so short
 _PCM, _EXTENSIBLE = 1, 0xFFFE
+_FORM, _CHUNKS = 40, 4096  # bytes of a format, chunks before the sound: more are none
+_NEAR = 4096  # bytes from the header of a picture track to its codec
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,22 @@ def _riff(file: IO[bytes]) -> Riff | None:
     if file.read(4) not in (b"RIFF", b"RF64") or len(file.read(8)) < 8:
         return None
     form, large = b"", 0
-    while len(header := file.read(8)) == 8:
+    for _ in range(_CHUNKS):
+        if len(header := file.read(8)) < 8:
+            return None
         name, size = struct.unpack("<4sI", header)
+        start = file.tell()
         if name == b"fmt ":
-            form = file.read(size + size % 2)
+            form = file.read(min(size, _FORM))
         elif name == b"ds64":
-            chunk = file.read(size + size % 2)
+            chunk = file.read(min(size, _FORM))
             large = struct.unpack_from("<Q", chunk, 8)[0] if len(chunk) >= 16 else 0
         elif name == b"data":
-            start = file.tell()
             there = file.seek(0, os.SEEK_END) - start
             file.seek(start)
             known = size < _UNKNOWN and not _far_beyond(size, there)
             return _format(form, size if known else large, file)
-        else:
-            file.seek(size + size % 2, os.SEEK_CUR)
+        file.seek(start + size + size % 2)
     return None
 
 
@@ -95,7 +98,7 @@ def _format(form: bytes, size: int, file: IO[bytes]) -> Riff | None:
     if len(form) < 16:
         return None
     kind, channels, _, _, align, bits = struct.unpack_from("<HHIIHH", form)
-    if not (channels and align):
+    if not channels or align < channels:
         return None
     if kind == _EXTENSIBLE and len(form) >= 26:
         kind = struct.unpack_from("<H", form, 24)[0]
@@ -161,7 +164,22 @@ def video_codec(file: str | os.PathLike[str] | IO[bytes]) -> str | None:
     head = file.read(edge)
     file.seek(max(len(head), file.seek(0, os.SEEK_END) - edge))
     data = head + file.read()
+    if (codec := _mp4_codec(data)) is not None:
+        return codec
     for pattern in _CODECS:
         if (found := pattern.search(data)) is not None:
             return found[1].decode("latin-1").strip()
+    return None
+
+
+def _mp4_codec(data: bytes) -> str | None:
+    """The codec of the first track of pictures, whose media header is the box "vmhd"."""
+    at, before, media = data.find(b"stsd"), 0, -1
+    while at >= 0:
+        media, before = max(media, data.rfind(b"vmhd", before, at)), at
+        if media >= 0 and at - media <= _NEAR:
+            found = _DESCRIBED.match(data, at)
+            if found is not None:
+                return found[1].decode("latin-1").strip()
+        at = data.find(b"stsd", at + 4)
     return None

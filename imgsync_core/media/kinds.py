@@ -22,6 +22,7 @@ _AVIF = frozenset((b"avif", b"avis"))
 
 _EXPORT = "Export it as PNG or JPEG first"
 _RAW = "a raw photo of a camera", "Export it as JPEG or PNG first"
+_NAMED = "Name a file that it names, or join them into one first"
 _DRAWING = "Draw it into a PNG first: export it as a bitmap, of the size that the video gets"
 _STARTS: tuple[tuple[bytes, tuple[str, str]], ...] = (  # regular expressions
     (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", ("a JPEG XL picture", _EXPORT)),
@@ -36,6 +37,8 @@ _STARTS: tuple[tuple[bytes, tuple[str, str]], ...] = (  # regular expressions
     (rb"\0\xffKA", ("an Affinity document", _EXPORT)),
     (rb"AT&TFORM....DJV", ("a DjVu document", "Export the page as PNG first")),
     (rb"II\xbc\x01", ("a JPEG XR picture", _EXPORT)),
+    (rb"(?:\xef\xbb\xbf)?#EXTM3U", ("a playlist", _NAMED)),
+    (rb"ffconcat version", ("a list of files (ffconcat)", _NAMED)),
     (rb"BPG\xfb", ("a BPG picture", _EXPORT)),
     (rb"FLIF", ("a FLIF picture", _EXPORT)),
     (rb"II\*\0....CR\x02|....ftypcrx |II....HEAPCCDR", _RAW),  # Canon: CR2, CR3, CRW

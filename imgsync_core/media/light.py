@@ -13,6 +13,7 @@ from ..errors import PictureError
 from .colour import srgb_from_linear
 from .opening import MediaFile, open_media, reason
 
+MAX_LIGHT = 40_000_000  # pixels: each takes a hundred bytes on its way to eight bits
 _EXR, _HDR = b"v/1\x01", (b"#?RADIANCE", b"#?RGBE")
 _WINDOW = re.compile(rb"displayWindow\0box2i\0\x10\0\0\0(.{16})", re.DOTALL)
 _RESOLUTION = re.compile(rb"\n[-+]Y (\d+) [-+]X (\d+)\n")

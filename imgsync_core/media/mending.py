@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from .opening import MAX_PIXELS
+
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
 _START_OF_SCAN = 0xFFDA
@@ -81,7 +83,7 @@ def _pixels(data: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image)
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # whatever a decoder says of it
         return None
 
 
@@ -93,13 +95,13 @@ def _mend_png(data: bytes) -> Mended | None:
             return None  # it does not end too early
         if name == b"IDAT":
             packed.append(body)
-        elif whole:
+        elif whole and not (packed and name == b"IHDR"):  # what comes late describes nothing
             header = body if name == b"IHDR" else header
             kept.append(_chunk(name, body))
     if len(header) != 13:
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    if kind not in _SAMPLES:
+    if kind not in _SAMPLES or width * height > MAX_PIXELS:
         return None
     passes = list(_passes(width, height, depth * _SAMPLES[kind], bool(interlaced)))
     total = sum(stride * rows for stride, rows in passes)

@@ -121,6 +121,6 @@ def parse_rect(text: str) -> Rect:
         x, y, w, h = (float(part) for part in text.split(","))
     except ValueError:
         raise PictureError(
-            f"View {text!r} is not x, y, width, height. Use for example 0.1, 0.1, 0.8, 0.8."
+            f"View {text!r:.40} is not x, y, width, height. Use for example 0.1, 0.1, 0.8, 0.8."
         ) from None
     return x, y, w, h

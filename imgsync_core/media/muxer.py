@@ -7,7 +7,6 @@ given its name.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 from collections.abc import Iterable
@@ -35,6 +34,7 @@ from .sound import Sound
 from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
+from .tags import text_of
 from .target import check_target, part_of
 from .video_track import VideoFormat, VideoTrack
 
@@ -111,7 +111,7 @@ class Muxer:
         self._form = VideoFormat(encoding, self._timeline.fps, size, channels, background)
         self._frame = 1 / self._timeline.fps  # seconds
         self._source_of_sound = sound
-        self._metadata = metadata or {}
+        self._metadata = text_of(metadata or {})
         self._overwrite = overwrite
         self._watcher = watcher
         self._failed_writing = threading.Event()
@@ -244,8 +244,7 @@ class Muxer:
         target = self._file if self._path is None else self._claimed()
         self._begun = True
         container = av.open(target, "w", format=self._encoding.container, options=options)
-        for key, value in self._metadata.items():
-            container.metadata[key] = value if isinstance(value, str) else json.dumps(value)
+        container.metadata.update(self._metadata)
         self._container = container
 
     def _claimed(self) -> str:

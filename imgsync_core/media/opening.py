@@ -18,6 +18,20 @@ from ..errors import InputError
 from .kinds import HEAD_BYTES, HEIC, foreign, is_heic
 
 MediaFile = str | os.PathLike[str] | IO[bytes]
+MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
+LONGEST_SIDE = 65_535  # pixels, as JPEG has it; decoders are slow with longer rows
+MOST_PIXELS = 8_000_000_000  # of all frames of an animation together: 1000 of 4K
+# FFmpeg's demuxers that open what their file names: other files, devices, addresses
+_NAMING = {
+    "avisynth", "concat", "dash", "hls", "imf", "lavfi", "mlv", "rtp", "rtsp", "sap", "sdp",
+    "vapoursynth", "vobsub",
+}  # fmt: skip
+# protocol: of what a file names all the same.   pattern: "%d" in a name is a part of it
+_OPTIONS = {
+    "format_whitelist": ",".join(sorted(av.formats_available - _NAMING)),
+    "protocol_whitelist": "file",
+    "pattern_type": "none",
+}
 
 
 def name_of(file: MediaFile) -> str:
@@ -33,6 +47,7 @@ def open_media(
     file: a path of this machine (never an address of another), or a binary file object.
     what: what the caller hopes to find, such as ``"a video"``.
     options: of FFmpeg's demuxers; one that does not know an option ignores it.
+    Nothing but the file itself is read: one that is a list of others is refused.
     """
     source: Any = file
     if isinstance(file, (str, os.PathLike)):
@@ -44,7 +59,11 @@ def open_media(
         with binary(file, error) as opened:
             refuse_foreign(opened.read(HEAD_BYTES), name_of(file), error)
             opened.seek(0)
-        container = av.open(source, options=options or {})
+        container = av.open(
+            source,
+            options=_OPTIONS | (options or {}),
+            metadata_errors="replace",  # many tags are of another encoding than they should be
+        )
         if container.format.name == "tty":  # FFmpeg would show text as a film
             container.close()
             raise ValueError("it is text")
@@ -102,6 +121,33 @@ def _refuse_place(path: Path, error: type[InputError]) -> None:
         refuse_stream(path, error)
     except OSError as e:
         raise error(f"{path.name[:40]}... cannot be read ({reason(e)}).") from e
+
+
+def refuse_bomb(
+    size: tuple[int, int], name: str, error: type[InputError], most: int = MAX_PIXELS
+) -> None:
+    """Raise ``error`` for more pixels than are read, or in one row or column."""
+    if size[0] * size[1] > most:
+        raise error(bomb_sentence(name, size, most))
+    if max(size) > LONGEST_SIDE:
+        raise error(
+            f"{name} has {size[0]}x{size[1]} pixels; a side has {LONGEST_SIDE} at most. Cut it."
+        )
+
+
+def refuse_many(n: int, size: tuple[int, int], name: str, error: type[InputError]) -> None:
+    """Raise ``error`` for an animation whose ``n`` frames take minutes to look through."""
+    if n * size[0] * size[1] > MOST_PIXELS:
+        raise error(
+            f"{name} is an animated picture of {n:,} frames of {size[0]}x{size[1]} pixels, too "
+            "many to look through. Convert it to a video first."
+        )
+
+
+def bomb_sentence(name: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> str:
+    """For the user, of a picture or a frame that is too large."""
+    what = f" {size[0]}x{size[1]} pixels" if size else " far too many pixels"
+    return f"{name} has{what}; the limit is {most // 1_000_000} megapixels. Scale it down first."
 
 
 def has_only_sound(file: MediaFile) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,17 +18,20 @@ from PIL import Image, ImageColor, UnidentifiedImageError
 from ..errors import PictureError
 from .colour import to_srgb
 from .kinds import HEAD_BYTES, HEIC, PSD, RAW, is_avif, is_heic
-from .light import read_light, size_of_light
+from .light import MAX_LIGHT, read_light, size_of_light
 from .mending import mend
 from .notes import Notes
-from .opening import MediaFile, binary, name_of, refuse_foreign
+from .opening import MediaFile, binary, bomb_sentence, name_of, refuse_bomb, refuse_foreign
 from .tiff import directories, main_picture
 
-MAX_PIXELS = 120_000_000  # 10,000 x 12,000; more is a mistake or a decompression bomb
 RGB = tuple[int, int, int]
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # Pillow's names of kinds whose frames follow in time
-# what Pillow raises for a picture that does not decode; RuntimeError: AVIF
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
+# what Pillow raises for a picture that does not decode: its readers trust lengths and tables
+DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, RuntimeError, LookupError, TypeError,
+    AttributeError, ArithmeticError, AssertionError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
 
 _ORIENTATION = 0x112  # the EXIF tag, and how to turn a picture for each of its values
 _TURNS = {
@@ -80,10 +85,13 @@ def compose(frames: np.ndarray, color: RGB) -> np.ndarray:
 def parse_color(text: str) -> RGB:
     """``"#rrggbb"``, ``"white"``, ``"rgb(1,2,3)"`` -> (r, g, b). Raises PictureError."""
     try:
-        return ImageColor.getrgb(text.strip())[:3]
-    except (ValueError, AttributeError):
+        color = ImageColor.getrgb(text.strip())[:3]
+        if max(color) > 255:
+            raise ValueError("brighter than there is")
+        return color
+    except (ValueError, AttributeError, OverflowError):
         raise PictureError(
-            f"{text!r} is not a colour. Use for example black, white or #20a0ff."
+            f"{text!r:.40} is not a colour. Use for example black, white or #20a0ff."
         ) from None
 
 
@@ -108,7 +116,7 @@ def load_picture(file: MediaFile, *, strict: bool = False) -> Picture:
     except PermissionError:
         raise PictureError(f"{path} may not be read. Check its permissions.") from None
     except Image.DecompressionBombError:
-        raise PictureError(_bomb_sentence(name)) from None
+        raise PictureError(bomb_sentence(name)) from None
     except DAMAGE as e:
         raise PictureError(f"{name} is damaged or cut short ({e}). Copy or export it again.") from e
 
@@ -123,7 +131,7 @@ def _read(data: IO[bytes], name: str, source: str, notes: Notes) -> Picture:
         with _heic(data, name) as image:
             rgb, alpha = normalise(image)
     elif size := size_of_light(head):
-        refuse_bomb(size, name)
+        refuse_bomb(size, name, PictureError, most=MAX_LIGHT)
         rgb, alpha, clipped = read_light(data, name)
         if clipped:
             notes.tell(f"what is brighter than white in {name} was clipped")
@@ -148,14 +156,14 @@ def _heic(data: IO[bytes], name: str) -> Image.Image:
     except ImportError:
         raise PictureError(HEIC.sentence(name)) from None
     photo = reader.open_heif(data)  # not registered with Pillow: that would be for all of it
-    refuse_bomb(photo.size, name)
+    refuse_bomb(photo.size, name, PictureError)
     return photo.to_pillow()
 
 
 def _decoded(data: IO[bytes], head: bytes, name: str, notes: Notes) -> Image.Image:
     """The picture that Pillow makes of a file, loaded."""
     image = _identified(data, head, name)
-    refuse_bomb(image.size, name)
+    refuse_bomb(image.size, name, PictureError)
     try:
         image.load()
     except DAMAGE:
@@ -206,19 +214,6 @@ def _unidentified(head: bytes, name: str) -> PictureError:
     )
 
 
-def _bomb_sentence(name: str, size: tuple[int, int] | None = None) -> str:
-    what = f" {size[0]}x{size[1]} pixels" if size else " far too many pixels"
-    return (
-        f"{name} has{what}; the limit is {MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
-    )
-
-
-def refuse_bomb(size: tuple[int, int], name: str) -> None:
-    """Raise PictureError for more pixels than are read, or none."""
-    if size[0] * size[1] > MAX_PIXELS:
-        raise PictureError(_bomb_sentence(name, size))
-
-
 def normalise(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """sRGB, upright: uint8 (h, w, 3), and the alpha, uint8 (h, w), where there is one."""
     info = dict(image.info)
@@ -241,8 +236,11 @@ def normalise(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit and 32-bit grey to 8 bits; Pillow reads the other deep modes as 8 bits by itself."""
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+        deep = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        deep *= 255
+        deep += 32767
+        deep //= 65535
+        return Image.fromarray(deep.astype(np.uint8))
     if image.mode == "F":
         deep = np.asarray(image)
         if not np.isfinite(deep).all() or deep.min() < 0 or deep.max() > 1:

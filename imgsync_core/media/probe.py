@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,9 @@ from av.error import FFmpegError
 from PIL import Image
 
 from ..errors import InputError
-from .opening import MediaFile, name_of, open_media, reason
+from .glued import options
+from .opening import MediaFile, name_of, open_media, reason, refuse_bomb, refuse_many
+from .picture import DAMAGE
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,18 @@ def probe(file: MediaFile) -> MediaInfo:
     try:
         if _is_webp(file):
             return _probe_webp(file)
-        with open_media(file, InputError, "a media file") as container:
-            return _probe(container, file)
-    except (FFmpegError, OSError, EOFError, Image.DecompressionBombError) as e:
+        try:
+            return _probed(file, deep=False)
+        except IndexError:  # a stream that came up only in the middle: search the whole file
+            return _probed(file, deep=True)
+    except (FFmpegError, *DAMAGE) as e:
         raise InputError(f"{name_of(file)} is damaged ({reason(e)}). Export it again.") from e
+
+
+def _probed(file: MediaFile, *, deep: bool) -> MediaInfo:
+    how = options(deep=deep)
+    with open_media(file, InputError, "a media file", how if deep else None) as container:
+        return _probe(container, file)
 
 
 def _probe(container: Any, file: MediaFile) -> MediaInfo:
@@ -221,15 +232,23 @@ def _probe_webp(file: MediaFile) -> MediaInfo:
         file.seek(0)
     else:
         size = Path(file).stat().st_size
-    with Image.open(file) as image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is allowed here
+        mode, (width, height), frames, duration = _frames_of_webp(file)
+    fps = frames / duration if duration else Fraction(0)
+    picture = PictureInfo("webp", width, height, mode, fps, frames, Fraction(0), duration)
+    return MediaInfo(name_of(file), "webp", size, duration, picture, None)
+
+
+def _frames_of_webp(file: MediaFile) -> tuple[str, tuple[int, int], int, Fraction]:
+    """Mode, size, number of frames and seconds of all."""
+    with Image.open(file, formats=("WEBP",)) as image:
         frames = getattr(image, "n_frames", 1)
+        refuse_bomb(image.size, name_of(file), InputError)
+        refuse_many(frames, image.size, name_of(file), InputError)
         ms = 0
         for i in range(frames):
             image.seek(i)
             image.load()  # only now is the frame's duration known
             ms += image.info.get("duration", 0)
-        duration = Fraction(ms, 1000)
-        fps = frames / duration if duration else Fraction(0)
-        mode, (width, height) = image.mode.lower(), image.size
-    picture = PictureInfo("webp", width, height, mode, fps, frames, Fraction(0), duration)
-    return MediaInfo(name_of(file), "webp", size, duration, picture, None)
+        return image.mode.lower(), image.size, frames, Fraction(ms, 1000)

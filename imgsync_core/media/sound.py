@@ -20,6 +20,8 @@ from ..errors import SoundError
 from ..timeline import round_half_up
 from .layouts import layout_of
 
+RATES = 1000, 768_000  # Hz
+LONGEST = 30 * 86_400  # seconds; what claims more has wrong times
 LONGEST_SILENCE = 86_400  # seconds; more is a slip of the keyboard
 BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
 _PLANES = 8  # PyAV reads past the end of planar frames of so many channels, and may crash
@@ -66,12 +68,11 @@ class ArraySound(Sound):
     def __init__(self, samples: np.ndarray, rate: int, layout: str | None = None) -> None:
         if samples.ndim != 2:
             raise SoundError(f"Samples have the shape channels x n, not {samples.shape}.")
-        if not 1000 <= rate <= 768_000:
-            raise SoundError(f"A sample rate of {rate} Hz is not usable. Use 8000 to 192000.")
         self.layout = layout or layout_of(samples.shape[0])
         self.rate, self.n_samples = rate, samples.shape[1]
         self._samples = samples
         refuse_empty(self)
+        refuse_odd(self)
         for start in range(0, self.n_samples, BLOCK):
             refuse_non_finite(samples[:, start : start + BLOCK], start, self)
 
@@ -274,6 +275,17 @@ def refuse_empty(sound: Sound) -> None:
     """Raise SoundError where there are no samples."""
     if sound.n_samples < 1:
         raise SoundError(f"{sound.name} has no samples: its duration is 0. Use another sound.")
+
+
+def refuse_odd(sound: Sound) -> None:
+    """Raise SoundError for a sample rate that nobody has, and for what lasts beyond all use."""
+    if not RATES[0] <= sound.rate <= RATES[1]:
+        raise SoundError(f"A sample rate of {sound.rate} Hz is not usable. Use 8000 to 192000.")
+    if sound.duration > LONGEST:
+        raise SoundError(
+            f"{sound.name} would last {float(sound.duration) / 3600:,.0f} hours: its times are "
+            "wrong, or it is too long. Cut it into parts."
+        )
 
 
 def refuse_non_finite(block: np.ndarray, start: int, sound: Sound) -> None:

@@ -159,7 +159,7 @@ class Reading:
                         broken, self.found.broken_off = 0, None
                     yield packet
                 return
-            except (FFmpegError, OSError) as e:
+            except (FFmpegError, OSError, IndexError) as e:  # IndexError: of a stream that is new
                 self.found.error = self.found.error or e
                 self.found.plain, self.found.broken_off = False, self._position
                 broken += 1

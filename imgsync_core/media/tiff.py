@@ -13,6 +13,7 @@ _MOST = 32  # directories that are looked at
 _REDUCED, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SUB = (
     254, 256, 257, 259, 262, 274, 330,
 )  # fmt: skip
+_TAGS = {_REDUCED, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SUB}
 _SIZES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4)}
 # colour filter array, LinearRaw; compressions of Nikon, Samsung, Sony, Kodak, Pentax, DNG
 _SENSOR = frozenset((32803, 34892))
@@ -85,7 +86,7 @@ def _directory(file: IO[bytes], at: int, order: str) -> tuple[Directory, int] | 
     tags: dict[int, list[int]] = {}
     for i in range(n):
         tag, kind, values = struct.unpack_from(order + "HHI", table, 12 * i)
-        if kind in _SIZES and 0 < values <= _MOST:
+        if tag in _TAGS and kind in _SIZES and 0 < values <= _MOST:
             tags[tag] = _values(file, table[12 * i + 8 : 12 * i + 12], kind, values, order)
     following = table[12 * n :]
     return Directory(at, tags), struct.unpack(order + "I", following)[0] if following[3:] else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ from .video_decode import VideoDecoder
 from .video_index import scan
 
 CACHE_BYTES = 64 << 20  # decoded frames kept for reading backwards
+_MOST = 20_000_000  # frames of a clip: three days at 60 a second
 _SILENT = 8  # packets in a row that some encoders leave without a picture
 
 
@@ -101,7 +103,12 @@ class VideoFrames(FrameSource):
             raise TimeError(
                 f"{self.name}: nothing is left between the start and the end asked for."
             )
-        wanted = [int(begin + i * step + slack) for i in range(int(count))]
+        if count > _MOST:
+            raise VideoError(
+                f"{self.name} would have {int(count):,} frames: its times are wrong, or it is too "
+                f"long. Cut it into parts of at most {_MOST:,}."
+            )
+        wanted = _steps(begin + slack, step, int(count))
         return np.searchsorted(index.times - first, wanted, side="right") - 1
 
     # -- decoding --
@@ -200,3 +207,11 @@ class VideoFrames(FrameSource):
     def close(self) -> None:
         self._before = None
         self._decoder.close()
+
+
+def _steps(begin: Fraction, step: Fraction, count: int) -> np.ndarray:
+    """int64 (count,): the whole parts of begin + i * step, exact."""
+    scale = math.lcm(begin.denominator, step.denominator)
+    a, b = int(begin * scale), int(step * scale)
+    kind = np.int64 if a + b * count < 2**63 and scale < 2**63 else object
+    return ((a + b * np.arange(count).astype(kind)) // scale).astype(np.int64)

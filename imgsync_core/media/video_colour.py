@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from ..errors import VideoError
 from .notes import Notes
+from .opening import refuse_bomb
 
 # SWS_BICUBIC where the size changes. Without SWS_ACCURATE_RND colours are repeated, not smoothed:
 # ten times faster, what other readers do, and what averaging on writing turns back exactly.
@@ -55,6 +57,7 @@ class Converter:
         if self._shape is None:  # a size change in mid-stream is scaled to it
             alpha = any(c.is_alpha for c in frame.format.components)
             width = max(1, round(frame.width * self._aspect))
+            refuse_bomb((width, frame.height), "A frame of the video", VideoError)
             self._shape = width, frame.height, alpha
         width, height, alpha = self._shape
         bright = frame.color_trc in (_PQ, _HLG)

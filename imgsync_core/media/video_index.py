@@ -22,7 +22,7 @@ from ..timeline import MAX_FPS
 from .glued import LATE, RESTARTING, one_after_another, options, packets_of
 from .headers import video_codec
 from .notes import Notes
-from .opening import MediaFile, name_of, open_media, reason
+from .opening import MediaFile, name_of, open_media, reason, refuse_bomb
 
 # containers whose header states the duration, so that less than that means "cut short"
 _EXACT_HEADERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
@@ -140,6 +140,7 @@ def film_of(container: Any, file: MediaFile) -> Any:
             f"{name} is coded as {codec}, which cannot be decoded here. "
             "Convert it to MP4 with H.264, a picture to PNG."
         )
+    refuse_bomb((film.codec_context.width, film.codec_context.height), name, VideoError)
     return film
 
 
@@ -148,7 +149,12 @@ def scan(file: MediaFile, notes: Notes) -> VideoIndex:
     try:
         return _Scan(file, deep=False).index(notes)
     except IndexError:  # a stream that came up only in the middle: search the whole file
-        return _Scan(file, deep=True).index(notes)
+        try:
+            return _Scan(file, deep=True).index(notes)
+        except IndexError:
+            raise VideoError(
+                f"{name_of(file)} is damaged: it brings up ever more streams. Export it again."
+            ) from None
 
 
 class _Scan:

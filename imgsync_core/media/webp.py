@@ -5,13 +5,13 @@ WebP container specification: RIFF chunks of even size; ``VP8X`` announces what 
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import IO, Any
 
 from PIL import Image
 
 from ..errors import OutputError
+from .tags import text_of
 
 _TAGS = {"prompt": 0x0110, "workflow": 0x010F}  # EXIF Model and Make, by ComfyUI's convention
 _HAS_EXIF, _HAS_ALPHA = 0x08, 0x10
@@ -19,12 +19,10 @@ _HAS_EXIF, _HAS_ALPHA = 0x08, 0x10
 
 def set_metadata(file: IO[bytes], metadata: dict[str, Any], size: tuple[int, int]) -> None:
     """Add ``prompt`` and ``workflow`` to a WebP of ``size`` that is open for ``r+b``."""
-    exif = Image.Exif()
+    exif, texts = Image.Exif(), text_of(metadata)
     for key, tag in _TAGS.items():
-        if key in metadata:
-            value = metadata[key]
-            text = value if isinstance(value, str) else json.dumps(value)
-            exif[tag] = f"{key}:{text}"
+        if key in texts:
+            exif[tag] = f"{key}:{texts[key]}"
     if not len(exif):
         return
     payload = exif.tobytes().removeprefix(b"Exif\0\0")

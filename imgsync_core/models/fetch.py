@@ -22,6 +22,7 @@ from ..errors import FetchError
 from .published import Published, where_to_put
 
 BLOCK = 1 << 20  # bytes read at a time
+MOST = 40 << 30  # bytes of a file whose size nobody has stated
 TIMEOUT = 30  # seconds without an answer
 TRIES = 3  # times that a broken connection is taken up again
 
@@ -68,6 +69,8 @@ class _Linked(urllib.request.HTTPRedirectHandler):
         tag = (headers.get("X-Linked-Etag") or "").strip('"')
         if re.fullmatch(r"[0-9a-f]{64}", tag):
             self.sha256 = tag
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise FetchError(f"{req.host} sends elsewhere, where anybody could change the file.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -117,6 +120,12 @@ class _Download:
         while block := body.read(BLOCK):
             file.write(block)
             done += len(block)
+            if done > (self.model.size or answer.total or MOST):
+                self._forget()
+                raise FetchError(
+                    f"The hub sends more of {self.model.name} than it has announced. What came was "
+                    "deleted; try again later."
+                )
             self.on_progress(done, answer.total)
         if answer.total is not None and done < answer.total:
             raise ConnectionError(f"{done} of {answer.total} bytes came")
@@ -143,13 +152,14 @@ class _Download:
             ) from e
         headers = body.headers
         goes_on = body.status == 206
-        length = headers.get("Content-Length")
-        total = int(length) + (start if goes_on else 0) if length else None
+        length = headers.get("Content-Length") or ""
+        stated = re.fullmatch(r"\d{1,18}", length)
+        total = int(length) + (start if goes_on else 0) if stated else None
         return _Answer(body, start if goes_on else 0, total, headers.get("ETag"), linked.sha256)
 
     def _refused(self, error: urllib.error.HTTPError, start: int) -> _Answer | None:
         with error:
-            total = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range") or "")
+            total = re.fullmatch(r"bytes \*/(\d{1,18})", error.headers.get("Content-Range") or "")
         if error.code == 416 and start:
             if total and int(total[1]) == start:
                 return None

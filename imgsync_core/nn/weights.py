@@ -20,7 +20,13 @@ from torch import Tensor, nn
 from ..errors import WeightsError
 
 Renames = Sequence[tuple[str, str]]  # regular expression, replacement
+MOST = 20_000  # tensors of a file; the largest published one has 2,656
+# what comes of reading a network's shape off tensors that are none of it
+_STRANGE = (ValueError, IndexError, TypeError, ArithmeticError, RuntimeError, AttributeError)
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "params", "ema")
+_UNSAFE = re.compile(r"(?:Unsupported global: |Trying to load unsupported )(?:GLOBAL )?([\w.]+)")
+_ADVICE = "Weights only load failed"  # how torch begins, and goes on: "read it unsafely"
+_DEEPEST = 8  # wrappers around tensors
 _HEAD = 9  # bytes: the length of a safetensors header and its opening brace
 
 
@@ -56,15 +62,26 @@ def read(path: Path) -> Checkpoint:
         )
     try:
         found = _safetensors(path) if head[8:] == b"{" else _pickle(path)
+        tensors, extras = _unwrap(found)
+        _refuse_bombs(tensors)
     except Exception as error:  # damaged pickles raise whatever their bytes happen to say
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        if unsafe := _UNSAFE.search(str(error)):
+            raise WeightsError(
+                f"{path.name} asks for {unsafe[1][:60]} to be run when it is read. Weights need no "
+                "code, so it was not unpickled. Use a .safetensors file, or fetch the published "
+                "one."
+            ) from error
+        said = (line for line in str(error).split("\n") if line.strip())
+        first = next((line for line in said if not line.startswith(_ADVICE)), "")
+        reason = first.strip()[:200] or type(error).__name__
         raise WeightsError(
             f"{path.name} cannot be read as weights: it is truncated, damaged or of another kind "
             f"({reason}). Compare its size with the published one and fetch it again."
         ) from error
-    tensors, extras = _unwrap(found)
     if not tensors:
         raise WeightsError(f"{path.name} holds no tensors.")
+    if len(tensors) > MOST:
+        raise WeightsError(f"{path.name} holds {len(tensors):,} tensors; {MOST:,} are the limit.")
     return Checkpoint(tensors, extras, path.name)
 
 
@@ -74,13 +91,32 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 
 def _pickle(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    zipped = zipfile.is_zipfile(path)
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type for member in archive.infolist()):
+                raise ValueError("it is packed, as torch packs nothing")  # and may be a bomb
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+
+
+def _refuse_bombs(tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for tensors that say that they are larger than what the file holds."""
+    for key, tensor in tensors.items():
+        plain = tensor.layout == torch.strided and not tensor.is_quantized
+        if not plain or tensor.device.type != "cpu" or tensor.nbytes > _held(tensor):
+            raise ValueError(f"{key[:60]} is no plain tensor")
+
+
+def _held(tensor: Tensor) -> int:
+    return tensor.untyped_storage().nbytes()
 
 
 def _unwrap(found: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The innermost dictionary of tensors, and the values around it."""
     extras: dict[str, Any] = {}
-    while isinstance(found, Mapping):
+    for _ in range(_DEEPEST):  # what is pickled may lie in itself
+        if not isinstance(found, Mapping):
+            break
         tensors = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
         inner = [name for name in _WRAPPERS if isinstance(found.get(name), Mapping)]
         if not tensors and not inner:
@@ -152,9 +188,9 @@ def load(
             f"{checkpoint.name} is another file: it has no {error.args[0]} among its "
             f"{len(checkpoint.tensors)} keys (first: {first}). Expected {expected}."
         ) from error
-    except ValueError as error:
+    except _STRANGE as error:
         raise WeightsError(
-            f"{checkpoint.name} has shapes that make no such network ({error}). "
+            f"{checkpoint.name} has shapes that make no such network ({error!s:.200}). "
             f"Expected {expected}."
         ) from error
     return fill(network, tensors, checkpoint.name, expected, device=device, dtype=dtype)
@@ -187,12 +223,15 @@ def fill(
     Dimensions of 1 at the end of a shape may be more or fewer. The network comes back ready to
     run: on its device, convolutions in channels-last memory, without gradients.
     """
-    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    own = network.state_dict()
+    wanted = {key: tensor.shape for key, tensor in own.items()}
     wrong = [key for key in wanted if key in tensors and not _fits(tensors[key], wanted[key])]
+    whole = [key for key in wanted if key in tensors and not _alike(tensors[key], own[key])]
     complaints = [
         _complaint("unknown", [key for key in tensors if key not in wanted]),
         _complaint("missing", [key for key in wanted if key not in tensors]),
         _complaint("of another shape", wrong),
+        _complaint("of another kind of numbers", whole),
     ]
     if any(complaints):
         detail = ", ".join(complaint for complaint in complaints if complaint)
@@ -211,6 +250,11 @@ def fill(
         state[key] = tensor.to(device=device, dtype=kind, memory_format=memory)
     network.load_state_dict(state, strict=True, assign=True)
     return network.requires_grad_(False).eval()
+
+
+def _alike(tensor: Tensor, own: Tensor) -> bool:
+    """Whether both are of floating point, or neither is."""
+    return tensor.is_floating_point() == own.is_floating_point() and not tensor.is_complex()
 
 
 def _fits(tensor: Tensor, wanted: torch.Size) -> bool:

@@ -122,6 +122,8 @@ def recognise(checkpoint: Checkpoint) -> WhisperParams:
     width, mels = tensors["conv1.weight"].shape[:2]
     dims = checkpoint.extras.get("dims")
     heads = dims.get("n_audio_head") if isinstance(dims, dict) else None
+    if heads and (not isinstance(heads, int) or heads < 0 or width % heads):
+        raise ValueError(f"{heads!r:.20} heads of {width} channels")
     return WhisperParams(
         mels=mels,
         context=tensors["positional_embedding"].shape[0],

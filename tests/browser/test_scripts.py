@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imgsync_core.demo_files import NAMES as DEMO_NAMES
 from imgsync_core.face.geometry import from_points
 from imgsync_core.face.points import NAMES, as_points, parse_points, placed
 from imgsync_core.face.view import FRAMINGS, fit_to_face
@@ -73,6 +74,26 @@ def test_types():
     words = [*command, *TYPES, "", *map(str, entries)]
     run = subprocess.run(words, cwd=WEB, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize(
+    "word", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("]
+)
+def test_nothing_of_a_graph_becomes_markup_or_code(word):
+    assert not [path.name for path in SCRIPTS if word in path.read_text(encoding="utf-8")]
+
+
+def test_demo_names_are_found_in_a_graph_of_nothing_but_their_beginnings():
+    source = (WEB / "files.js").read_text(encoding="utf-8")
+    pattern = re.search(r"const DEMO = (/.+/g);", source)
+    assert pattern is not None
+    found, took = node(
+        f"""const began = Date.now();
+        const all = ("imgsync_demo_".repeat(80000) + " " + value.join(" ")).match({pattern[1]});
+        return [[...new Set(all)], Date.now() - began];""",
+        list(DEMO_NAMES),
+    )
+    assert found == list(DEMO_NAMES) and took < 1000
 
 
 def test_small_and_without_dependencies():

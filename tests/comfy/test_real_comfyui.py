@@ -211,6 +211,28 @@ def test_weights_are_told_and_fetched_only_when_asked(server):
     assert not list((server.base / "models" / "imgsync").rglob("*.p*t*"))
 
 
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [("GET", "faces?image=a.png"), ("GET", "models"), ("POST", "models/fetch"),
+     ("POST", "models/cancel"), ("POST", "demo")],
+)  # fmt: skip
+def test_pages_of_other_servers_are_refused(server, method, route):
+    """By a name of the local network, where ComfyUI itself does not ask where a page is from."""
+    page = {"Host": "comfy.lan:8188", "Origin": "http://evil.example"}
+    body = json.dumps({"name": "musetalk-1.5"}).encode() if method == "POST" else None
+    asked = urllib.request.Request(f"{server.url}/imgsync/{route}", body, page, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked, timeout=30)
+    with refused.value:
+        assert refused.value.code == 403
+        assert "another server" in json.loads(refused.value.read())["error"]
+    asked.remove_header("Origin")
+    asked.add_header("Origin", "http://comfy.lan:8188")
+    if method == "GET":
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert answer.status == 200
+
+
 def test_blueprints_are_offered(server):
     offered = {entry["name"] for entry in server.get("/global_subgraphs").values()}
     assert offered >= {"Talking Portrait", "Still for a Sound"}

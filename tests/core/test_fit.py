@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from imgsync_core.errors import PictureError
 from imgsync_core.media.fit import MODES, Fit
-from imgsync_core.media.picture import MAX_PIXELS
+from imgsync_core.media.opening import MAX_PIXELS
 
 LANCZOS = Image.Resampling.LANCZOS
 sides = st.integers(1, 150)

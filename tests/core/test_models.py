@@ -4,8 +4,10 @@ import gzip
 import hashlib
 import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -38,7 +40,7 @@ class Hub(ThreadingHTTPServer):
         self.cuts: list[int] = []  # bytes after which each answer breaks off
         self.status = 200
         self.asked: list[tuple[str, str | None]] = []  # path, Range
-        self.announced: int | None = None
+        self.announced: int | str | None = None  # the length; "" = it is not said
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,7 +75,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         self.send_header("ETag", hub.etag)
-        self.send_header("Content-Length", str(hub.announced or len(hub.content) - start))
+        if hub.announced != "":
+            self.send_header("Content-Length", str(hub.announced or len(hub.content) - start))
+        else:
+            self.close_connection = True
         self.end_headers()
         stop = start + hub.cuts.pop(0) if hub.cuts else len(hub.content)
         self.wfile.write(hub.content[start:stop])
@@ -291,6 +296,36 @@ def test_a_refusal(hub, tmp_path, status, words):
     with pytest.raises(FetchError, match=rf"HTTP {status}.*{words}"):
         fetch(MODEL, tmp_path)
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("announced", ["", "many", "-1", "9" * 50])
+def test_a_length_that_is_none(hub, tmp_path, announced):
+    hub.announced = announced
+    if announced == "":
+        assert fetch(MODEL, tmp_path).read_bytes() == CONTENT
+        return
+    with pytest.raises(FetchError, match=r"came damaged|broke off"):
+        fetch(replace(MODEL, sha256="0" * 64), tmp_path)
+
+
+def test_an_answer_without_end(hub, tmp_path, monkeypatch):
+    hub.announced = ""
+    with pytest.raises(FetchError, match="sends more of whisper-tiny than it has announced"):
+        fetch(replace(MODEL, size=1000), tmp_path)
+    assert left_in(tmp_path) == []
+    monkeypatch.setattr(fetching, "MOST", 1000)
+    with pytest.raises(FetchError, match="sends more"):
+        fetch(replace(MODEL, size=None), tmp_path)
+
+
+def test_nobody_is_led_from_https_to_http():
+    linked = fetching._Linked()
+    asked = urllib.request.Request("https://hub.example/a")
+    there = "http://hub.example/b"
+    with pytest.raises(FetchError, match=r"hub\.example sends elsewhere"):
+        linked.redirect_request(asked, None, 302, "", Message(), there)
+    kept = linked.redirect_request(asked, None, 302, "", Message(), "https://cdn.example/b")
+    assert kept is not None and kept.full_url == "https://cdn.example/b"
 
 
 def test_a_disk_that_is_too_small(hub, tmp_path):

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, features
 
 from imgsync_core.errors import PictureError
-from imgsync_core.media.picture import MAX_PIXELS, Picture, compose, load_picture, parse_color
+from imgsync_core.media.opening import MAX_PIXELS
+from imgsync_core.media.picture import Picture, compose, load_picture, parse_color
 
 Y, X = np.mgrid[:48, :64]
 RGB = np.stack([X * 4, Y * 5, (X + Y) * 2], 2).astype(np.uint8)  # smooth, and no two corners alike

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ from .pose import COLUMNS
 
 _RELAX = 0.12  # seconds in which a face goes to rest after the last value
 _CLOSED = 0.999  # a closure from here on leaves nothing of an opening
-_MOST = 60_000_000  # bytes of text: two hours at 50 Hz are less
+_MOST = 60_000_000  # bytes: two hours at 50 Hz are less
+_COLUMNS = 64  # of an archive; a pose has fewer
 _FORM = "Write one with: imgsync curves VOICE -o curves.csv"
 
 
@@ -68,7 +71,10 @@ def _of_csv(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path.name} is not a text file in UTF-8. {_FORM}") from None
     first = text.partition("\n")[0]
     mark = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if row]
+    except csv.Error as e:  # a field of more than 128 kB
+        raise InputError(f"{path.name} is not a table ({e}). {_FORM}") from None
     if len(rows) < 2:
         raise InputError(f"{path.name} has no rows of values. {_FORM}")
     names, body = [name.strip() for name in rows[0]], rows[1:]
@@ -83,7 +89,7 @@ def _of_csv(path: Path) -> dict[str, np.ndarray]:
 
 def _numbers(file: str, name: str, texts: list[str]) -> np.ndarray:
     try:
-        return np.array(texts, np.float64)
+        return np.array([float(text) for text in texts], np.float64)
     except ValueError:
         row = next(i for i, text in enumerate(texts, 2) if not _is_number(text))
         raise InputError(
@@ -101,10 +107,29 @@ def _is_number(text: str) -> bool:
 
 def _of_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            return {name: np.asarray(file[name], np.float64) for name in file.files}
-    except (ValueError, TypeError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as e:
-        raise InputError(f"{path.name} is not an archive of numbers ({e}). {_FORM}") from e
+        with path.open("rb") as raw, zipfile.ZipFile(raw) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > _MOST or len(members) > _COLUMNS:
+                raise ValueError(f"{len(members)} members of {size:,} bytes")
+            return {m.filename.removesuffix(".npy"): _member(archive, m) for m in members}
+    except OSError:
+        raise
+    except Exception as e:  # a damaged archive raises whatever its bytes happen to say
+        raise InputError(f"{path.name} is not an archive of numbers ({e!s:.200}). {_FORM}") from e
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array of an archive, float64. What it claims to hold beyond its own bytes is not made."""
+    with archive.open(member) as file:
+        data = io.BytesIO(file.read(member.file_size + 1))
+    version = np.lib.format.read_magic(data)
+    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+    shape, _, kind = read_header(data)
+    if math.prod(shape) * kind.itemsize > member.file_size or kind.kind not in "fiub":
+        raise ValueError(f"{member.filename} is of another form")
+    data.seek(0)
+    return np.asarray(np.lib.format.read_array(data, allow_pickle=False), np.float64)
 
 
 def _checked(file: str, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
