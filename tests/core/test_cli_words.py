@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imgsync_core.animation import Animation
-from imgsync_core.cli.batch import tasks
+from imgsync_core.cli.tasks import tasks
 from imgsync_core.demo import demo_picture, demo_speech
 from imgsync_core.errors import InputError, OutputError
 from imgsync_core.face.find import find_faces
