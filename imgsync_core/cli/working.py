@@ -45,7 +45,8 @@ def make(order: Order) -> Record:
     """The video of a row."""
     began = time.perf_counter()
     try:
-        made = _described(order, _made(order))
+        with _blaming(None):
+            made = _described(order, _made(order))
     except ImgSyncError as e:
         made = order.record(FAILED, str(e))
     except Exception as e:  # as above
