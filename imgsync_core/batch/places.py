@@ -44,7 +44,7 @@ def resolved(written: str, folder: str) -> str:
     """
     if written.lower().startswith("file://"):
         return url2pathname(unquote(urlsplit(written).path))
-    if is_address(written) or os.path.isabs(written):
+    if is_address(written) or os.path.isabs(written) or written.startswith("/"):
         return written
     if not is_address(folder):
         return os.path.join(folder, written)

@@ -209,7 +209,10 @@ def test_a_file_of_somebody_else_is_left_alone(here, imgsync):
 
 def test_a_link_does_not_lead_out_of_the_folder(here, imgsync):
     (here / "out").mkdir()
-    (here / "out" / "away").symlink_to(here)
+    try:
+        (here / "out" / "away").symlink_to(here)
+    except OSError:
+        pytest.skip("links need a privilege here")
     table(here / "jobs.csv", "p0.png,s0.wav,away/x.mp4", header="picture,audio,output")
     ran = imgsync("batch", "jobs.csv", "-o", "out", "--quiet")
     assert ran.code == 1 and "leads out of the output folder" in ran.err
