@@ -11,14 +11,15 @@ import io
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError
 from ..media.target import part_of
 
-WAITING, MADE, SKIPPED, FAILED, REFUSED = "waiting", "made", "skipped", "failed", "refused"
+MADE, SKIPPED, FAILED, REFUSED = "made", "skipped", "failed", "refused"
+WAITING, FORMER = "waiting", "former"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class Record:
     """What became of a row; the fields are the columns of the file.
 
     row: its number.   picture, audio: as they are written.   output: below the folder.
-    status: made; skipped, for it was made before; failed; refused before anything was made; or
-        waiting, where a batch was stopped.   error, notes: sentences.
+    status: made; skipped, for it was made before; failed; refused before anything was made;
+        waiting, where a batch was stopped; former, of a row that the table does not have any more.
+    error, notes: sentences.
     frames, seconds, fps: of the video.   offset_ms: distance between the ends of picture and sound.
-    wall_seconds: that it took.   bytes: of the file.   key: changes when the row or its files do.
+    wall_seconds: that it took.   bytes: of the file.
+    key: changes when the row or its files do; empty = nothing was made of it yet.
     """
 
     row: int
@@ -47,10 +50,12 @@ class Record:
     bytes: int | None = None
     key: str = ""
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the video was made, in this run or before."""
-        return self.status in (MADE, SKIPPED)
+    def now(self, record: Record) -> Record:
+        """Another record of the same output, which does not forget what was made before."""
+        if not self.key:
+            return record
+        said = {name: getattr(record, name) for name in ("row", "picture", "audio")}
+        return replace(self, status=record.status, error=record.error, **said)
 
 
 COLUMNS = tuple(f.name for f in fields(Record))

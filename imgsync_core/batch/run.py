@@ -30,10 +30,14 @@ class Order:
     known: Record | None = None
     anew: bool = False
 
-    def record(self, status: str, error: str = "", **more: object) -> Record:
+    def record(self, status: str, error: str = "") -> Record:
         """What became of it."""
-        plain = Record(self.number, self.picture, self.audio, self.output, status, error)
-        return replace(plain, **more) if more else plain
+        return Record(self.number, self.picture, self.audio, self.output, status, error)
+
+    def as_before(self, status: str, error: str = "") -> Record:
+        """What became of it, where what was made before stays as it is."""
+        record = self.record(status, error)
+        return record if self.known is None else self.known.now(record)
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,12 @@ class Work:
 class Batch:
     """Rows and what became of them, by number.
 
-    refused: rows that no order could be made of.
+    refused: rows that no order could be made of.   former: of other tables, or of this one before.
     """
 
     orders: Sequence[Order]
     refused: Sequence[Record]
+    former: Sequence[Record] = ()
     records: dict[int, Record] = field(default_factory=dict)
     todo: list[Order] = field(default_factory=list)
 
@@ -82,14 +87,13 @@ class Batch:
 
     def _looked(self, order: Order, seen: Seen | LostError) -> Record:
         if isinstance(seen, LostError):
-            return order.record(REFUSED, str(seen))
+            return order.as_before(REFUSED, str(seen))
         if seen.error:
-            return order.record(REFUSED, seen.error)
-        if seen.whole and order.known is not None:
-            known = replace(order.known, status=SKIPPED, error="")
-            return replace(known, row=order.number, picture=order.picture, audio=order.audio)
+            return order.as_before(REFUSED, seen.error)
+        if seen.whole:
+            return order.as_before(SKIPPED)
         self.todo.append(order)
-        return order.record(WAITING, key=seen.key)
+        return replace(order.record(WAITING), key=seen.key)
 
     def make(
         self, work: Work, pool: Pool, results: Results, tell: Callable[[Record], None]
@@ -115,8 +119,8 @@ class Batch:
         tell(record)
 
     def in_order(self) -> list[Record]:
-        """The records, by row."""
-        return [self.records[number] for number in sorted(self.records)]
+        """The records, by row, and the former ones."""
+        return [*(self.records[number] for number in sorted(self.records)), *self.former]
 
     def counts(self) -> Mapping[str, int]:
         """How many rows are in each state."""

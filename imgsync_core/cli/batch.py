@@ -155,7 +155,7 @@ def _checked_table(args: argparse.Namespace, said: dict[str, str], results: Path
     known = read_results(_brought(args, results))
     orders = Orders(places.folder_of(args.table), _folder(args), known, said, args.overwrite)
     orders.add(rows)
-    return Batch(orders.made, orders.refused)
+    return Batch(orders.made, orders.refused, orders.former())
 
 
 def _folder(args: argparse.Namespace) -> str:

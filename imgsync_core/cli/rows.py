@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from ..batch import places
 from ..batch.names import below, folded, free, stem_of
-from ..batch.results import REFUSED, Record
+from ..batch.results import FORMER, REFUSED, Record
 from ..batch.run import Order
 from ..batch.table import Row
-from ..errors import ImgSyncError, InputError, OutputError
+from ..errors import ImgSyncError, InputError, OutputError, PictureError, SoundError, VideoError
 from . import animate, extend
 from .base import background_of, job_of
 from .parser import Parser, commands_of, options_of, switches_of
@@ -26,6 +28,7 @@ FILES = ("picture", "audio", "output")
 # of the commands, but not of a row: the batch has its own
 _NOT_OF_A_ROW = {"help", "output", "overwrite", "quiet", "print", "log", "json", "dry-run"}
 _YES, _NO = ("true", "yes", "on", "1", "x"), ("false", "no", "off", "0")
+_BLAMED = ((PictureError, "picture"), (VideoError, "picture"), (SoundError, "audio"))
 _LASTS = {"frames", "seconds"}  # say how long, where there is no sound
 
 
@@ -34,6 +37,18 @@ class FaultError(InputError):
 
     def __init__(self, column: str | None, sentence: object) -> None:
         super().__init__(f"column {column}: {sentence}" if column else str(sentence))
+
+
+@contextmanager
+def blaming(column: str | None) -> Iterator[None]:
+    """Errors say which column they are about; None = their kind tells."""
+    try:
+        yield
+    except FaultError:
+        raise
+    except ImgSyncError as e:
+        kind = next((name for kind, name in _BLAMED if isinstance(e, kind)), None)
+        raise FaultError(column or kind, e) from e
 
 
 class _Words(Parser):
@@ -84,28 +99,34 @@ class Orders:
     def add(self, rows: Iterable[Row]) -> None:
         """Check rows as far as that needs no file of theirs to be opened."""
         rows = list(rows)
-        named = {row.number: self._named(row) for row in rows}
-        self._taken = {folded(name): number for number, name in reversed(named.items()) if name}
-        sources = set()
+        for row in rows:  # what is named goes before what is not
+            if "output" in row.cells:
+                with contextlib.suppress(OutputError):
+                    self._taken.setdefault(folded(self._below(row)), row.number)
+        sources: set[str] = set()
         for row in rows:
-            output = named[row.number]
+            output = ""
             try:
+                output = self._output(row)
                 order = self._order(row, output)
             except ImgSyncError as e:
-                said = row.cells.get
-                record = Record(row.number, said("picture", ""), said("audio", ""), output, REFUSED)
-                self.refused.append(replace(record, error=str(e)))
+                self._refuse(row, output, e)
                 continue
             self.made.append(order)
             sources.update(map(_real, order.sources))
         self._spare(sources)
 
-    def _named(self, row: Row) -> str:
-        """The output that a row names; empty where it names none, or one that cannot be."""
-        try:
-            return self._below(row) if "output" in row.cells else ""
-        except ImgSyncError:
-            return ""
+    def former(self) -> list[Record]:
+        """What was made before by rows that are not among these."""
+        now = {order.output for order in self.made} | {record.output for record in self.refused}
+        past = (record for record in self.known.values() if record.key)
+        return [replace(record, status=FORMER) for record in past if record.output not in now]
+
+    def _refuse(self, row: Row, output: str, why: ImgSyncError) -> None:
+        picture, audio = (row.cells.get(name, "") for name in ("picture", "audio"))
+        record = Record(row.number, picture, audio, output, REFUSED, str(why))
+        known = self.known.get(output)
+        self.refused.append(record if known is None else known.now(record))
 
     def _below(self, row: Row) -> str:
         name = below(row.cells["output"])
@@ -119,6 +140,22 @@ class Orders:
         named = {**self.said, **row.cells}.get("preset")
         return PRESETS[named].extension if named in PRESETS else ".mp4"
 
+    def _output(self, row: Row) -> str:
+        """The output of a row, which no other row has; empty where nothing tells."""
+        if "output" in row.cells:
+            with blaming("output"):
+                name = self._below(row)
+                if (first := self._taken[folded(name)]) != row.number:
+                    raise OutputError(f"{name} is what row {first} makes. Name another.")
+            return name
+        cells = {**self.said, **row.cells}
+        stems = [stem_of(cells[name]) for name in ("picture", "audio") if name in cells]
+        if not stems:
+            return ""
+        name = free("-".join(stems), self._ending(row), self._taken)
+        self._taken[folded(name)] = row.number
+        return name
+
     def _order(self, row: Row, output: str) -> Order:
         if row.fault:
             raise InputError(row.fault)
@@ -128,7 +165,6 @@ class Orders:
         if "audio" not in cells and not _LASTS & cells.keys():
             raise FaultError("audio", "it is empty. Name a sound.")
         words, files = words_of(cells, self.table)
-        output = self._output(row, cells, output)
         checked(words, output)
         given = [cells[name] for name in ("picture", "audio") if name in cells]
         sources = (*(places.resolved(name, self.table) for name in given), *files)
@@ -137,28 +173,13 @@ class Orders:
             words, self.known.get(output), self.anew,
         )  # fmt: skip
 
-    def _output(self, row: Row, cells: Mapping[str, str], named: str) -> str:
-        """The output of a row, which no other row has."""
-        if "output" in row.cells:
-            try:
-                name = named or self._below(row)
-            except OutputError as e:
-                raise FaultError("output", e) from e
-            if (first := self._taken[folded(name)]) != row.number:
-                raise FaultError("output", f"{name} is what row {first} makes. Name another.")
-            return name
-        stems = [stem_of(cells[name]) for name in ("picture", "audio") if name in cells]
-        name = free("-".join(stems), self._ending(row), self._taken)
-        self._taken[folded(name)] = row.number
-        return name
-
     def _spare(self, sources: set[str]) -> None:
         """Refuse orders that would write over what others are made of."""
         kept = []
         for order in self.made:
             if _real(places.resolved(order.output, self.out)) in sources:
                 fault = FaultError("output", "a row is made of this file. Name another.")
-                self.refused.append(order.record(REFUSED, str(fault)))
+                self.refused.append(order.as_before(REFUSED, str(fault)))
             else:
                 kept.append(order)
         self.made = kept

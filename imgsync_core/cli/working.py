@@ -15,20 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch import places
-from ..batch.results import FAILED, MADE, REFUSED, Record
+from ..batch.results import FAILED, MADE, Record
 from ..batch.run import Order, Seen, Work
-from ..errors import ImgSyncError, InputError, OutputError, PictureError, SoundError, VideoError
+from ..errors import ImgSyncError, InputError, OutputError
 from . import animate
 from .base import background_of, job_of
-from .rows import ANIMATE, FaultError, parsed
+from .rows import ANIMATE, blaming, parsed
 from .tasks import Task
 
 if TYPE_CHECKING:
     from ..engines.runtime.networks import KeptLibrary
     from ..job import Job
     from ..media.muxer import Report
-
-_BLAMED = ((PictureError, "picture"), (VideoError, "picture"), (SoundError, "audio"))
 
 
 def look(order: Order) -> Seen:
@@ -45,7 +43,7 @@ def make(order: Order) -> Record:
     """The video of a row."""
     began = time.perf_counter()
     try:
-        with _blaming(None):
+        with blaming(None):
             made = _described(order, _made(order))
     except ImgSyncError as e:
         made = order.record(FAILED, str(e))
@@ -69,16 +67,16 @@ def _unforeseen(error: Exception) -> str:
 def _seen(order: Order) -> Seen:
     target = places.resolved(order.output, order.folder)
     for name, source in zip(_columns(order), order.sources, strict=False):
-        with _blaming(name):
+        with blaming(name):
             places.stamp(source)
     key, known, size = _key(order), order.known, places.size(target)
-    same = known is not None and known.is_there and known.key == key and known.bytes == size
+    same = size is not None and known is not None and (known.key, known.bytes) == (key, size)
     if known is not None and same and not order.anew and _is_whole(target, known):
         return Seen(key=key, whole=True)
-    with _blaming("output"):
+    with blaming("output"):
         _refuse_target(order, target, size is not None)
     if not any(map(places.is_address, order.sources)):  # those are opened when they are fetched
-        with _blaming(None):
+        with blaming(None):
             _open(_job(order, list(order.sources), Path(target)))
     return Seen(key=key)
 
@@ -108,7 +106,7 @@ def _is_whole(target: str, known: Record) -> bool:
 def _refuse_target(order: Order, target: str, is_there: bool) -> None:
     from ..media.target import check_target
 
-    ours = order.known is not None and order.known.status != REFUSED
+    ours = order.known is not None and order.known.key
     if is_there and not (ours or order.anew):
         raise OutputError(f"{order.output} is there already. Name another, or use --overwrite.")
     if places.is_address(target):
@@ -125,18 +123,6 @@ def _open(job: Job) -> None:
     from ..job import prepare
 
     prepare(replace(job, animation=None, framing="")).close()
-
-
-@contextmanager
-def _blaming(column: str | None) -> Iterator[None]:
-    """Errors say which column they are about; None = their kind tells."""
-    try:
-        yield
-    except FaultError:
-        raise
-    except ImgSyncError as e:
-        kind = next((name for kind, name in _BLAMED if isinstance(e, kind)), None)
-        raise FaultError(column or kind, e) from e
 
 
 # -- make --
@@ -192,8 +178,8 @@ def _clear(path: Path) -> None:
 def _described(order: Order, report: Report) -> Record:
     info = report.info
     picture: Any = info.picture
-    return order.record(
-        MADE,
+    return replace(
+        order.record(MADE),
         frames=picture.frames,
         seconds=round(float(info.duration), 6),
         fps=str(picture.fps),

@@ -1,5 +1,6 @@
 """Batches from a table to videos and results, with workers in this process."""
 
+import csv
 import hashlib
 import json
 import re
@@ -205,6 +206,26 @@ def test_a_file_of_somebody_else_is_left_alone(here, imgsync):
         assert (here / "out" / "p0-s0.mp4").read_bytes() == b"mine"
     assert imgsync("batch", "jobs.csv", "-o", "out", "--quiet", "--overwrite").code == 0
     assert (here / "out" / "p0-s0.mp4").read_bytes() != b"mine"
+
+
+def test_two_tables_may_share_a_folder(here, imgsync):
+    """And a row that is gone, or wrong for a while, does not lose its video."""
+    table(here / "one.csv", "p0.png,s0.wav,", header="picture,audio,fit")
+    table(here / "two.csv", "p1.png,s1.wav,", header="picture,audio,fit")
+    for name in ("one.csv", "two.csv"):
+        assert "1 rows: 1 made;" in imgsync("batch", name, "-o", "out", "--quiet").out
+    for name in ("one.csv", "two.csv"):
+        ran = imgsync("batch", name, "-o", "out", "--quiet")
+        assert (ran.code, ran.err) == (0, "") and "1 rows: 1 made before;" in ran.out
+    with (here / "out" / "results.csv").open() as file:
+        assert [line["status"] for line in csv.DictReader(file)] == ["skipped", "former"]
+    table(here / "two.csv", "p1.png,s1.wav,bogus", header="picture,audio,fit")
+    assert imgsync("batch", "two.csv", "-o", "out", "--quiet").code == 1
+    (here / "s1.wav").rename(here / "away.wav")
+    table(here / "two.csv", "p1.png,s1.wav,", header="picture,audio,fit")
+    assert imgsync("batch", "two.csv", "-o", "out", "--quiet").code == 1
+    (here / "away.wav").rename(here / "s1.wav")
+    assert "1 rows: 1 made before;" in imgsync("batch", "two.csv", "-o", "out", "--quiet").out
 
 
 def test_a_link_does_not_lead_out_of_the_folder(here, imgsync):
