@@ -45,7 +45,10 @@ def read_table(data: bytes, name: str, columns: Iterable[str]) -> list[Row]:
     start = text.lstrip()[0]
     if start == "[":
         raise InputError(f"{name} is one JSON list. Write one object a line, without brackets.")
-    rows = _json_rows(text, known) if start == "{" else _csv_rows(text, name, known)
+    try:
+        rows = _json_rows(text, known) if start == "{" else _csv_rows(text, name, known)
+    except csv.Error as e:
+        raise InputError(f"{name} cannot be read as CSV ({e}). Export it again.") from e
     if not rows:
         raise InputError(f"{name} has a header but no rows.")
     return rows
@@ -97,14 +100,8 @@ def _csv_rows(text: str, name: str, known: _Columns) -> list[Row]:
             raise InputError(f"{name}, row {first + 1}, {known.refusal(written)}")
         if names.count(plain) > 1:
             raise InputError(f"{name}, row {first + 1}, column {plain}: it is there twice.")
-    rows = []
-    try:
-        for number, cells in enumerate(csv.reader(lines[first + 1 :], delimiter=delimiter), 1):
-            if any(cell.strip() for cell in cells):
-                rows.append(_csv_row(first + 1 + number, names, cells))
-    except csv.Error as e:
-        raise InputError(f"{name} cannot be read as CSV ({e}). Export it again.") from e
-    return rows
+    numbered = enumerate(csv.reader(lines[first + 1 :], delimiter=delimiter), first + 2)
+    return [_csv_row(n, names, cells) for n, cells in numbered if any(map(str.strip, cells))]
 
 
 def _header(line: str, delimiter: str) -> list[str]:

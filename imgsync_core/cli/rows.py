@@ -156,10 +156,16 @@ class Orders:
         self._taken[folded(name)] = row.number
         return name
 
+    def _cells(self, row: Row) -> dict[str, str]:
+        """What a row says, and what is said for all rows; as far as it is for such a row."""
+        cells = {**self.said, **row.cells}
+        meant = _options(command_of(cells)[0]) | {*FILES, "engine"} | row.cells.keys()
+        return {name: cell for name, cell in cells.items() if name in meant}
+
     def _order(self, row: Row, output: str) -> Order:
         if row.fault:
             raise InputError(row.fault)
-        cells = {**self.said, **row.cells}
+        cells = self._cells(row)
         if "picture" not in cells:
             raise FaultError("picture", "it is empty. Name a picture or a clip.")
         if "audio" not in cells and not _LASTS & cells.keys():

@@ -75,6 +75,7 @@ def _seen(order: Order) -> Seen:
         return Seen(key=key, whole=True)
     with blaming("output"):
         _refuse_target(order, target, size is not None)
+    _find_weights(order)
     if not any(map(places.is_address, order.sources)):  # those are opened when they are fetched
         with blaming(None):
             _open(_job(order, list(order.sources), Path(target)))
@@ -116,6 +117,21 @@ def _refuse_target(order: Order, target: str, is_there: bool) -> None:
         raise OutputError(f"{order.output} leads out of the output folder. Name another.")
     if path.parent.is_dir():
         check_target(path, overwrite=True)
+
+
+def _find_weights(order: Order) -> None:
+    """Raise FaultError where the engine lacks a file on the machine of this worker."""
+    from ..engines.options import checked
+    from ..engines.registry import AUTO, spec_of
+    from ..engines.runtime.files import locate
+
+    args = parsed(order.words)
+    if order.words[0] != ANIMATE or args.engine == AUTO or not spec_of(args.engine).needs:
+        return
+    spec, models = spec_of(args.engine), Path(args.models) if args.models else None
+    with blaming("engine"):
+        options = animate.animation_of(args).options
+        locate(spec.needs, checked(spec.options, options, spec.name), models)
 
 
 def _open(job: Job) -> None:
