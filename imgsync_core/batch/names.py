@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 
 from ..errors import OutputError
@@ -34,10 +33,22 @@ def stem_of(place: str) -> str:
     return "".join("_" if c in '<>:"|?*' or ord(c) < 32 else c for c in stem) or "video"
 
 
-def free(stem: str, ending: str, taken: Iterable[str]) -> str:
-    """The name, or the first with a number that is not taken yet (see `folded`)."""
-    name, number, known = stem + ending, 1, taken if isinstance(taken, set) else set(taken)
-    while folded(name) in known:
-        number += 1
-        name = f"{stem}-{number}{ending}"
-    return name
+class Free:
+    """Names that are not taken yet.
+
+    taken: what is, as `folded` has it, with who has it; what is given out is taken too.
+    """
+
+    def __init__(self) -> None:
+        self.taken: dict[str, int] = {}
+        self._reached: dict[str, int] = {}  # many of one name are not counted from 1 each time
+
+    def take(self, stem: str, ending: str, who: int) -> str:
+        """The name, or the first with a number that nobody has."""
+        first = folded(stem + ending)
+        number, name = self._reached.get(first, 1), stem + ending
+        while folded(name) in self.taken:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+        self.taken[folded(name)], self._reached[first] = who, number
+        return name

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from ..errors import ImgSyncError, InputError, OutputError
@@ -43,7 +42,7 @@ def resolved(written: str, folder: str) -> str:
     ``file://`` is a path like any other.
     """
     if written.lower().startswith("file://"):
-        return url2pathname(unquote(urlsplit(written).path))
+        return url2pathname(written.partition("://")[2])
     if is_address(written) or os.path.isabs(written) or written.startswith("/"):
         return written
     if not is_address(folder):

@@ -86,10 +86,12 @@ def add(commands: Any) -> None:
 
 
 def _batch(p: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from ..batch.places import resolved
     from ..batch.results import MADE
     from .working import WORK
 
     said = _usage(p, args)
+    args.table, args.output = resolved(args.table, ""), resolved(args.output, "")
     results = _results_file(args)
     batch = _checked_table(args, said, results)
     began = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from ..batch import places
-from ..batch.names import below, folded, free, stem_of
+from ..batch.names import Free, below, folded, stem_of
 from ..batch.results import FORMER, REFUSED, Record
 from ..batch.run import Order
 from ..batch.table import Row
@@ -94,7 +94,7 @@ class Orders:
     anew: bool = False
     made: list[Order] = field(default_factory=list)
     refused: list[Record] = field(default_factory=list)
-    _taken: dict[str, int] = field(default_factory=dict)  # row by output, as disks see it
+    _names: Free = field(default_factory=Free)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Check rows as far as that needs no file of theirs to be opened."""
@@ -102,7 +102,7 @@ class Orders:
         for row in rows:  # what is named goes before what is not
             if "output" in row.cells:
                 with contextlib.suppress(OutputError):
-                    self._taken.setdefault(folded(self._below(row)), row.number)
+                    self._names.taken.setdefault(folded(self._below(row)), row.number)
         sources: set[str] = set()
         for row in rows:
             output = ""
@@ -145,16 +145,12 @@ class Orders:
         if "output" in row.cells:
             with blaming("output"):
                 name = self._below(row)
-                if (first := self._taken[folded(name)]) != row.number:
+                if (first := self._names.taken[folded(name)]) != row.number:
                     raise OutputError(f"{name} is what row {first} makes. Name another.")
             return name
         cells = {**self.said, **row.cells}
         stems = [stem_of(cells[name]) for name in ("picture", "audio") if name in cells]
-        if not stems:
-            return ""
-        name = free("-".join(stems), self._ending(row), self._taken)
-        self._taken[folded(name)] = row.number
-        return name
+        return self._names.take("-".join(stems), self._ending(row), row.number) if stems else ""
 
     def _cells(self, row: Row) -> dict[str, str]:
         """What a row says, and what is said for all rows; as far as it is for such a row."""

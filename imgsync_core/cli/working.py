@@ -187,7 +187,7 @@ def _library() -> KeptLibrary:
 
 def _clear(path: Path) -> None:
     """What a worker that was killed has left of this file."""
-    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+    for part in path.parent.glob(f"{glob.escape(path.name)}.??????.part"):
         part.unlink(missing_ok=True)
 
 

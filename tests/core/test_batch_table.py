@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsync_core.batch.names import below, folded, free, stem_of
+from imgsync_core.batch.names import Free, below, folded, stem_of
 from imgsync_core.batch.results import COLUMNS, Record, Results, read_results
 from imgsync_core.batch.table import read_table
 from imgsync_core.errors import ImgSyncError, InputError, OutputError
@@ -155,8 +155,10 @@ def test_names_that_lead_elsewhere(written):
 
 def test_names_that_a_disk_takes_for_the_same():
     assert folded("Ä.MP4") == folded("a\u0308.mp4")
-    taken = {folded("a-b.mp4"), folded("A-B-2.mp4")}
-    assert free("a-b", ".mp4", taken) == "a-b-3.mp4" and free("c", ".gif", taken) == "c.gif"
+    names = Free()
+    names.taken |= {folded("A-B.mp4"): 1, folded("a-b-2.MP4"): 2}
+    assert [names.take("a-b", ".mp4", 3) for _ in range(2)] == ["a-b-3.mp4", "a-b-4.mp4"]
+    assert names.take("c", ".gif", 4) == "c.gif" and names.taken["c.gif"] == 4
     assert stem_of("s3://bucket/in/a.b.png") == "a.b" and stem_of("x\\y:z.png") == "y_z"
 
 
