@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import ImgSyncError, OutputError
-from . import animate, completion, demo, doctor, extend, models, probe
+from . import animate, batch, completion, demo, doctor, extend, models, probe
 from .console import spoken
 from .journal import note
 from .parser import Parser, examples
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     animate.add(commands)
     extend.add(commands)
+    batch.add(commands)
     probe.add(commands)
     demo.add(commands)
     models.add(commands)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engines.options import Option
 from ..engines.registry import AUTO, NAMES, options_of
 from ..errors import InputError
 from .base import add_job, add_json, run_jobs, settle
 from .parser import examples
+
+if TYPE_CHECKING:
+    from ..animation import Animation
+    from ..engines.base import Host
 
 _STRENGTHS = tuple(o.name for o in options_of("built-in") if o.strength)
 
@@ -135,6 +140,14 @@ def _helps(having: list[tuple[str, Option]]) -> list[str]:
 
 
 def _animate(args: argparse.Namespace) -> int:
+    return run_jobs(args, "talking", replace(animation_of(args), host=host_of(args)))
+
+
+def animation_of(args: argparse.Namespace) -> Animation:
+    """The words of animate as what is asked of an engine, wherever it may run. Raises InputError.
+
+    Needs no torch; see `host_of`.
+    """
     from ..face.wanted import WantedFace, parse_which
     from ..job import Animation
 
@@ -147,15 +160,13 @@ def _animate(args: argparse.Namespace) -> int:
         mouth=(mouth[0], mouth[1], mouth[2]) if mouth else None,
         eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
     )
-    how = Animation(
+    return Animation(
         engine=args.engine,
         who=who,
         seed=args.seed,
         options=_options(args),
         lively=_strength(args.strength) if args.lively else None,
-        host=_host(args),
     )
-    return run_jobs(args, "talking", how)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -182,7 +193,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return said | (strength if moves else {})
 
 
-def _host(args: argparse.Namespace) -> Any:
+def host_of(args: argparse.Namespace) -> Host:
     """Where networks run, decided here once."""
     from ..engines.base import Host
     from ..plan.numbers import choose

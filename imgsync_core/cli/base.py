@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EncodingError, ImgSyncError, InputError, OutputError
 from ..timeline import frames_in_words
 from ..watcher import Watcher
-from .batch import Task, tasks
 from .journal import note
 from .progress import Progress
+from .tasks import Task, tasks
 
 if TYPE_CHECKING:
     from ..animation import Animation
@@ -201,7 +201,7 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
                 prepared,
                 target,
                 encoding,
-                background=_background(args),
+                background=background_of(args),
                 overwrite=args.overwrite,
                 watcher=Watcher(progress=progress.step),
             )
@@ -236,7 +236,8 @@ def _tell(prepared: Prepared, args: argparse.Namespace) -> None:
         print(line, file=sys.stderr)
 
 
-def _background(args: argparse.Namespace) -> RGB:
+def background_of(args: argparse.Namespace) -> RGB:
+    """The colour under what is transparent. Raises InputError."""
     from ..media.fit import BLUR
     from ..media.picture import parse_color
 

@@ -1,93 +1,274 @@
-"""Which videos the files of a command line make: what with what, under which names."""
+"""The command that makes the videos of a table, in processes here or on a Ray cluster: batch."""
 
 from __future__ import annotations
 
-import glob
+import argparse
+import json
 import os
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import ImgSyncError
+from .journal import note
+from .parser import examples
+from .progress import Progress
 
-_FIELDS = ("picture", "sound", "n")
+if TYPE_CHECKING:
+    from ..batch.pool import Pool
+    from ..batch.results import Record
+    from ..batch.run import Batch, Order
 
-
-@dataclass(frozen=True)
-class Task:
-    """One video: a picture or a clip, a sound or none, and the file to write."""
-
-    picture: str
-    sound: str | None
-    target: Path
-
-
-def tasks(files: list[str], output: str | None, verb: str, ending: str) -> list[Task]:
-    """The videos of these files.
-
-    files: a picture and perhaps a sound; or several pictures with one sound, one picture with
-        several sounds, or as many of both, which go together in order. Patterns such as ``*.jpg``
-        that the shell has left are resolved.
-    output: a name, or one with {picture}, {sound} or {n} (1, 2, ...) in it; None = named after
-        the picture and the verb, or the sound where there are several, with the ending.
-    """
-    pairs = _pairs([found for file in files for found in _resolved(file)])
-    if output is None:
-        several = len({sound for _, sound in pairs}) > 1
-        output = "{picture}-{sound}" if several else f"{{picture}}-{verb}"
-        made = [_free(Path(_named(output, n, *pair) + ending)) for n, pair in enumerate(pairs, 1)]
-    else:
-        made = [Path(_named(output, n, *pair)) for n, pair in enumerate(pairs, 1)]
-    if len(set(made)) < len(made):
-        raise InputError(
-            f"{len(made)} videos would have the name {made[0]}. Put {{picture}}, {{sound}} or "
-            "{n} into it, such as -o '{picture}-{sound}.mp4'."
-        )
-    return [Task(*pair, target) for pair, target in zip(pairs, made, strict=True)]
+HERE, RAY = "here", "ray"
+_WORKER_MEMORY = 1_000_000_000  # bytes that a worker takes at its peak, of pictures up to 1080p
+_RESULTS = "results.csv"
 
 
-def _resolved(file: str) -> list[str]:
-    """The files of a pattern, sorted; anything else as it is."""
-    if os.path.exists(file) or not glob.has_magic(file):
-        return [file]
-    found = sorted(glob.glob(file))
-    if not found:
-        raise InputError(f"No file matches {file}. Check the pattern.")
-    return found
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    p = commands.add_parser(
+        "batch",
+        help="make the videos of a table, many at a time",
+        description="Make one video for each row of a table: CSV with a header, or JSON objects "
+        "one a line. Columns: picture and audio; output, a name below DIR; engine, what moves the "
+        "face (none: the picture only lasts); and every option of extend and animate by its "
+        "long name. All rows are checked before the first is made. The same command again makes "
+        "what is not there yet.",
+        epilog=examples(
+            "batch jobs.csv -o videos                        # of picture,audio: they last",
+            "batch jobs.csv -o videos --set engine=built-in  # every face speaks",
+            "batch jobs.jsonl -o videos --workers 4 --set size=720x1280 --set fit=auto",
+            "batch jobs.csv -o videos --dry-run              # what is wrong with the table?",
+            "batch s3://bucket/jobs.csv -o s3://bucket/videos --on ray --gpus-per-row 1",
+        ),
+    )
+    p.add_argument(
+        "table", metavar="TABLE", help="the file with the rows; names in it are beside it"
+    )
+    p.add_argument("-o", "--output", required=True, metavar="DIR", help="where the videos go")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="what every row has that does not say it itself",
+    )
+    p.add_argument("--overwrite", action="store_true", help="make anew what is there already")
+    p.add_argument("--dry-run", action="store_true", help="check all rows, and write nothing")
+    p.add_argument(
+        "--results",
+        metavar="FILE",
+        help=f"where what became of each row is written, .csv or .jsonl (DIR/{_RESULTS})",
+    )
+    p.add_argument("--quiet", action="store_true", help="show no progress")
+    p.add_argument("--log", metavar="FILE", help="append what happens to this file")
+    p.add_argument("--json", action="store_true", help="print the result as JSON")
+    where = p.add_argument_group("where")
+    where.add_argument("--on", choices=(HERE, RAY), default=HERE, help="what works (here)")
+    where.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="here: processes (as many as there are cores and memory for; 1 with engines whose "
+        "networks take all of the machine)",
+    )
+    where.add_argument(
+        "--address", help="ray: of the cluster (the one it finds, or a new one on this machine)"
+    )
+    where.add_argument(
+        "--gpus-per-row", type=float, metavar="N", help="ray: for a row alone, such as 1 or 0.5"
+    )
+    p.set_defaults(run=partial(_batch, p))
 
 
-def _pairs(files: list[str]) -> list[tuple[str, str | None]]:
-    if len(files) <= 2:
-        return [(files[0], files[1] if len(files) == 2 else None)]
-    from ..media.opening import has_only_sound
+def _batch(p: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from ..batch.places import resolved
+    from ..batch.results import MADE
+    from .working import WORK
 
-    sounds = [file for file in files if has_only_sound(file)]
-    pictures = [file for file in files if file not in sounds]
-    if not pictures:
-        raise InputError("All of these files are sounds. Give a picture too.")
-    if len(pictures) > 1 and len(sounds) > 1 and len(pictures) != len(sounds):
-        raise InputError(
-            f"{len(pictures)} pictures and {len(sounds)} sounds do not go together one to one. "
-            "Give as many of both, or one of them."
-        )
-    if len(sounds) == 1 or not sounds:
-        return [(picture, sounds[0] if sounds else None) for picture in pictures]
-    if len(pictures) == 1:
-        return [(pictures[0], sound) for sound in sounds]
-    return list(zip(pictures, sounds, strict=True))
-
-
-def _named(pattern: str, n: int, picture: str, sound: str | None) -> str:
-    """The pattern with names without their endings in it; other braces stay."""
-    values = (Path(picture).stem, Path(sound).stem if sound else "silent", str(n))
-    for field, value in zip(_FIELDS, values, strict=True):
-        pattern = pattern.replace(f"{{{field}}}", value)
-    return pattern
+    said = _usage(p, args)
+    args.table, args.output = resolved(args.table, ""), resolved(args.output, "")
+    results = _results_file(args)
+    batch = _checked_table(args, said, results)
+    began = time.perf_counter()
+    with _pool(args, batch) as pool:
+        try:
+            with _told(args, "rows checked", batch) as tell:
+                batch.check(WORK, pool, tell)
+            if not args.dry_run:
+                _make(args, batch, pool, results)
+        except KeyboardInterrupt:
+            raise ImgSyncError(_stopped(batch, results)) from None
+    counts = batch.counts()
+    _show(args, batch, results, time.perf_counter() - began)
+    fine = {"waiting", MADE, "skipped"} if args.dry_run else {MADE, "skipped"}
+    return 0 if set(counts) <= fine else 1
 
 
-def _free(path: Path) -> Path:
-    """The path, or the first with a number that is not there yet: nobody named it."""
-    tried, number = path, 1
-    while os.path.exists(tried):
-        number += 1
-        tried = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return tried
+def _usage(p: argparse.ArgumentParser, args: argparse.Namespace) -> dict[str, str]:
+    """What is set for every row; ends the command where its words make no sense."""
+    from ..batch.table import ALIASES
+    from .rows import FILES, columns
+
+    if args.workers is not None and args.workers < 1:
+        p.error("argument --workers: at least 1 is needed")
+    if args.on != RAY and (args.address is not None or args.gpus_per_row is not None):
+        p.error("--address and --gpus-per-row are for --on ray")
+    if args.on == RAY and args.workers is not None:
+        p.error("--workers is for processes here; Ray has those of its cluster")
+    if args.gpus_per_row is not None and not args.gpus_per_row > 0:
+        p.error("argument --gpus-per-row: more than 0 is needed")
+    said = {}
+    for word in args.set:
+        name, equals, value = word.partition("=")
+        name = ALIASES.get(name, name)
+        if not equals or name not in columns() or name == FILES[-1]:
+            p.error(f"argument --set: {word!r} is no COLUMN=VALUE that rows can have")
+        said[name] = value
+    return said
+
+
+def _results_file(args: argparse.Namespace) -> Path:
+    """Where the results are written, on this machine even if the videos go elsewhere."""
+    from ..batch.places import is_address
+
+    if args.results:
+        return Path(args.results)
+    if not is_address(args.output):
+        return Path(args.output) / _RESULTS
+    folder = Path() if is_address(args.table) else Path(args.table).parent
+    return folder / f"{Path(args.table).stem}-{_RESULTS}"
+
+
+def _checked_table(args: argparse.Namespace, said: dict[str, str], results: Path) -> Batch:
+    """The rows, checked as far as that opens none of their files."""
+    from ..batch import places
+    from ..batch.results import read_results
+    from ..batch.run import Batch
+    from ..batch.table import read_table
+    from .rows import Orders, columns
+
+    data, name = places.read(args.table), args.table.replace("\\", "/").rpartition("/")[2]
+    rows = read_table(data, name, columns())
+    known = read_results(_brought(args, results))
+    orders = Orders(places.folder_of(args.table), _folder(args), known, said, args.overwrite)
+    orders.add(rows)
+    return Batch(orders.made, orders.refused, orders.former())
+
+
+def _folder(args: argparse.Namespace) -> str:
+    from ..batch.places import is_address
+
+    return args.output if is_address(args.output) else os.path.abspath(args.output)
+
+
+def _brought(args: argparse.Namespace, results: Path) -> Path:
+    """The results file; of videos at an address that which lies there, if none is here."""
+    from ..batch import places
+
+    if places.is_address(args.output) and not results.exists() and not args.dry_run:
+        there = places.resolved(_RESULTS, args.output)
+        if places.size(there) is not None:
+            results.write_bytes(places.read(there))
+    return results
+
+
+def _pool(args: argparse.Namespace, batch: Batch) -> AbstractContextManager[Pool]:
+    if args.on == HERE:
+        from ..batch.here import Here
+
+        return Here(args.workers or _usual_workers(batch.orders))
+    from ..batch.on_ray import OnRay
+
+    pool = OnRay(args.address, args.gpus_per_row or 0)
+    if lacks := pool.lacks():
+        print(f"note: {lacks}", file=sys.stderr)
+    return pool
+
+
+def _usual_workers(orders: Sequence[Order]) -> int:
+    """As many as this machine has cores and free memory for."""
+    from ..engines.registry import AUTO, spec_of
+    from ..machine import cores, main_memory
+
+    words = {word for order in orders for word in order.words if word.startswith("--engine=")}
+    engines = {word.partition("=")[2] for word in words}
+    if any(name == AUTO or spec_of(name).needs for name in engines):
+        return 1
+    free = main_memory()[1]
+    most = free // _WORKER_MEMORY if free else cores()
+    return max(1, min(cores(), most, len(orders)))
+
+
+def _make(args: argparse.Namespace, batch: Batch, pool: Pool, path: Path) -> None:
+    from ..batch import places
+    from ..batch.results import Results
+    from .working import WORK
+
+    away = places.is_address(args.output)
+    places.make_folder(path.absolute().parent)
+    if not away:
+        places.make_folder(Path(args.output))
+    try:
+        with Results(path) as results, _told(args, "rows", batch) as tell:
+            batch.make(WORK, pool, results, tell)
+    finally:
+        if away:
+            places.put(path, places.resolved(_RESULTS, args.output))
+
+
+@contextmanager
+def _told(args: argparse.Namespace, unit: str, batch: Batch) -> Iterator[Callable[[Record], None]]:
+    """A function that tells of each row that is done, and of what is wrong with it."""
+    total, done = len(batch.todo) or len(batch.orders) + len(batch.refused), 0
+    with Progress(args.quiet or args.json, unit) as progress:
+
+        def tell(record: Record) -> None:
+            nonlocal done
+            done += 1
+            if record.error:
+                between = ", " if record.error.startswith("column ") else ": "
+                progress.say(f"imgsync: row {record.row}{between}{record.error}")
+                note(args, f"row {record.row}{between}{record.error}")
+            progress.step(done, total)
+
+        yield tell
+
+
+def _stopped(batch: Batch, results: Path) -> str:
+    if not batch.records or "made" not in batch.counts():
+        return "Stopped before a row was made."
+    n = batch.counts()["made"]
+    return (
+        f"Stopped: {n} of {len(batch.todo)} rows are made and stay ({results} has them). The same "
+        "command goes on from there."
+    )
+
+
+def _show(args: argparse.Namespace, batch: Batch, results: Path, seconds: float) -> None:
+    counts = batch.counts()
+    states = ("made", "skipped", "failed", "refused")
+    if args.json:
+        wrong = [
+            {"row": r.row, "output": r.output, "status": r.status, "error": r.error}
+            for r in batch.in_order()
+            if r.error
+        ]
+        told: dict[str, Any] = {state: counts.get(state, 0) for state in states}
+        if args.dry_run:
+            told["waiting"] = counts.get("waiting", 0)
+        told |= {"results": str(results), "seconds": round(seconds, 3), "errors": wrong}
+        print(json.dumps(told, indent=1))
+        return
+    if args.dry_run:
+        states = ("waiting", "skipped", "refused")
+    words = {"skipped": "made before", "waiting": "to make"}
+    parts = [f"{counts[s]} {words.get(s, s)}" for s in states if s in counts]
+    end = "nothing is written" if args.dry_run else f"in {seconds:.1f} s; see {results}"
+    line = f"{len(batch.records)} rows: {', '.join(parts)}; {end}"
+    note(args, line)
+    print(line)

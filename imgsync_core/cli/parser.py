@@ -46,3 +46,8 @@ def options_of(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
             if word.startswith("--"):
                 found[word] = tuple(str(choice) for choice in action.choices or ())
     return found
+
+
+def switches_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Those of its long options that take no value."""
+    return {word for a in parser._actions if a.nargs == 0 for word in a.option_strings}

@@ -11,10 +11,10 @@ from ..timeline import frames_in_words
 
 
 class Progress:
-    """Frames that are done, with frames a second and the time that is left."""
+    """Frames that are done, or rows, with how many a second and the time that is left."""
 
-    def __init__(self, silent: bool) -> None:
-        self._silent = silent
+    def __init__(self, silent: bool, unit: str = "frames") -> None:
+        self._silent, self._unit = silent, unit
         self._bar: Any = None
         self._tenth = 0
         self._began = time.perf_counter()
@@ -40,14 +40,22 @@ class Progress:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=" frames", leave=False)
+            self._bar = tqdm(total=total, unit=f" {self._unit}", leave=False)
         self._bar.update(done - self._bar.n)
 
+    def say(self, line: str) -> None:
+        """A line on stderr, not through the bar."""
+        if self._bar is None:
+            print(line, file=sys.stderr)
+        else:
+            self._bar.write(line, file=sys.stderr)
+
     def _line(self, done: int, total: int) -> str:
-        line = f"{self._tenth * 10} % ({done} of {frames_in_words(total)})"
+        all_of_them = frames_in_words(total) if self._unit == "frames" else f"{total} {self._unit}"
+        line = f"{self._tenth * 10} % ({done} of {all_of_them})"
         rate = done / max(1e-6, time.perf_counter() - self._began)
         left = (total - done) / rate if rate else 0.0
         if left < 1:
             return line
         minutes, seconds = divmod(round(left), 60)
-        return f"{line}, {rate:.3g} frames/s, {minutes}:{seconds:02} left"
+        return f"{line}, {rate:.3g} {self._unit}/s, {minutes}:{seconds:02} left"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imgsync_core.animation import Animation
-from imgsync_core.cli.batch import tasks
+from imgsync_core.cli.tasks import tasks
 from imgsync_core.demo import demo_picture, demo_speech
 from imgsync_core.errors import InputError, OutputError
 from imgsync_core.face.find import find_faces
@@ -98,7 +98,18 @@ def test_wrong_words_are_answered_in_a_line(words, imgsync):
 
 @pytest.mark.parametrize(
     "command",
-    ["animate", "extend", "probe", "demo", "faces", "curves", "doctor", "models", "completion"],
+    [
+        "animate",
+        "extend",
+        "batch",
+        "probe",
+        "demo",
+        "faces",
+        "curves",
+        "doctor",
+        "models",
+        "completion",
+    ],
 )
 def test_help_has_examples(command, imgsync):
     _, _, shown = imgsync(command, "--help").out.partition("examples:\n")
@@ -169,6 +180,8 @@ def test_bash_completes_commands_options_and_values(here, imgsync):
 
     assert completed("ex") == ["extend"]
     assert set(completed("extend", "--fi")) == {"--fit"}
+    assert set(completed("batch", "--on", "")) == {"here", "ray"}
+    assert set(completed("batch", "--o")) == {"--on", "--output", "--overwrite"}
     assert set(completed("animate", "one.png", "--fit", "")) >= {"auto", "face", "pad"}
     for shell in ("zsh", "fish"):
         assert "--engine" in (text := imgsync("completion", shell).out) or "-l engine" in text

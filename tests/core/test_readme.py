@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from imgsync_core.batch.table import read_table
+from imgsync_core.cli.rows import Orders, columns
+
 from .command import imgsync
 
 __all__ = ["imgsync"]
@@ -42,6 +45,15 @@ def test_the_commands_of_the_readme_run_in_order(imgsync, tmp_path, monkeypatch)
 def test_the_chinese_readme_has_the_same_commands():
     said = [shlex.split(line, comments=True) for line in commands("README.md")]
     assert all(shlex.split(line, comments=True) in said for line in commands("README.zh.md"))
+
+
+def test_the_table_of_the_readme_makes_orders():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    data = re.search(r"```\n(picture,audio.*?)```", text, re.DOTALL)[1].encode()
+    orders = Orders("", "videos", {}, {})
+    orders.add(read_table(data, "jobs.csv", columns()))
+    assert [order.output for order in orders.made] == ["anna.mp4", "day one/tour.mp4"]
+    assert not orders.refused and [order.words[0] for order in orders.made] == ["animate", "extend"]
 
 
 def test_pictures_and_pages_of_the_readme_are_there():

@@ -45,6 +45,26 @@ class Library:
             return network  # type: ignore[return-value]
 
 
+class KeptLibrary(Library):
+    """Also holds the networks that the last run used, so that the next finds them loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._used: list[nn.Module] = []
+        self._last: list[nn.Module] = []
+
+    def get(self, path: Path, make: Callable[[], Network], *how: Any) -> Network:
+        """As before; what it gives counts as used by this run."""
+        network = super().get(path, make, *how)
+        self._used.append(network)
+        return network
+
+    def turn(self) -> None:
+        """A run is over: what it did not use is held no longer, if it used any."""
+        if self._used:
+            self._last, self._used = self._used, []
+
+
 def _stamp(path: Path) -> tuple[str, int, int]:
     """Changes when the file does."""
     state = path.stat()
