@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import FaceError, InputError
+from .errors import EncodingError, FaceError, InputError
 from .machine import Machine, look
 from .media.encoding import DEFAULT, preset
 from .media.extend import Extension, extend
@@ -19,6 +20,8 @@ from .timeline import Timeline
 from .watcher import NOBODY, Watcher
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .audio.speech import Speech
     from .engines.base import Engine, EngineSpec, Host
     from .face.geometry import Face
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .plan.rate import Timed
 
 BUILT_IN = "built-in"
+TRIED_BYTES = 16 << 20  # of frames that are encoded to see how long that takes
 
 
 @dataclass(frozen=True)
@@ -228,7 +232,8 @@ class _Animating:
     def _forecast(self, engine: Engine, drawn: Timed) -> Forecast:
         """What drawing takes; stops where it cannot succeed, and draws a few frames to know."""
         from .engines.options import checked
-        from .plan.forecast import forecast, preview_frames
+        from .media.trial import seconds_to_encode
+        from .plan.forecast import forecast
 
         spec = engine.spec
         values = checked(spec.options, self.options, spec.name)
@@ -237,16 +242,30 @@ class _Animating:
             return forecast(spec, values, drawn, self.machine, self.host, self.reason)
 
         expected().check(self.machine)
+        usual = preset(DEFAULT)
         if self.stage.place is not None:
-            usual, moving = preset(DEFAULT), moving_frames(drawn)
+            moving = moving_frames(drawn)
             check_space(self.stage.place, likely_bytes(usual, drawn.size, self.timeline, moving))
         if spec.instant:  # it hears all of the sound before its first frame, which takes a while
             self.speech.table(self.watcher.check, self.watcher.progress)
+        frames = self._looked_at(spec, drawn)
+        if frames and not drawn.is_known:
+            with contextlib.suppress(EncodingError):  # another preset may take the size
+                drawn.encoding = seconds_to_encode(frames, usual, drawn.fps)
+        return expected()
+
+    def _looked_at(self, spec: EngineSpec, drawn: Timed) -> list[np.ndarray]:
+        """A few frames, uint8 (h, w, c), which whoever looks on sees too; large ones are fewer."""
+        from .plan.forecast import preview_frames
+
+        frames = []
         drawn.watch(Watcher(check=self.watcher.check))
         try:
             for frame in preview_frames(spec, drawn, self.speech.sound):
                 self.watcher.check()
                 self.watcher.frame(frame)
+                if not frames or len(frames) * frame.nbytes < TRIED_BYTES:
+                    frames.append(frame)
         finally:
             drawn.watch(NOBODY)
-        return expected()
+        return frames
