@@ -1013,6 +1013,22 @@ def test_frames_arrive_as_previews_and_not_too_many(extend, mux, comfy, tmp_path
 
 
 @pytest.mark.ffmpeg
+def test_the_time_left_is_told_to_the_node_that_runs(pack, comfy, monkeypatch):
+    """By what was measured while it runs, at most once a second."""
+    host, told, now = pack.part("nodes.host"), [], [100.0]
+    monkeypatch.setattr(host, "get_executing_context", lambda: SimpleNamespace(node_id="5:7"))
+    monkeypatch.setattr(host, "tell", lambda event, what: told.append((event, what)))
+    for clock in ("monotonic", "perf_counter"):
+        monkeypatch.setattr(f"time.{clock}", lambda: now[0])
+    watcher = host.watching(100)
+    for done in range(1, 51):
+        now[0] += 0.25
+        watcher.progress(done, 100)
+    assert len(told) == 12 and {event for event, _ in told} == {"imgsync.pace"}
+    assert told[-1][1] == {"node": "5:7", "text": "48 %, 0:13 left"}
+    assert comfy.progress[-1][:2] == (50, 100)
+
+
 def test_save_video_of_core(extend, comfy, tmp_path):
     video, _ = extend(counted(5), tone(1.0), mode={"mode": "ping-pong"})
     for name, codec, expected in (

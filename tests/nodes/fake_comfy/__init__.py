@@ -43,6 +43,10 @@ def set_progress_bar_global_hook(function) -> None:
     ProgressBar.hook = staticmethod(function) if function else None
 
 
+def get_executing_context() -> None:
+    """Which node runs: none, as outside of a prompt."""
+
+
 def _module(name: str, **contents) -> ModuleType:
     module = ModuleType(name)
     vars(module).update(contents)
@@ -83,6 +87,10 @@ def _modules() -> dict[str, ModuleType]:
         "comfy_api": _module("comfy_api", __path__=[], latest=latest),
         "comfy_api.latest": latest,
         "comfy_api.v0_0_2": latest,  # in the real one too it hands on what `latest` has
+        "comfy_execution": _module("comfy_execution", __path__=[]),
+        "comfy_execution.utils": _module(
+            "comfy_execution.utils", get_executing_context=get_executing_context
+        ),
         "folder_paths": folder_paths,
     }
 
