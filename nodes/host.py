@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -68,6 +69,15 @@ def stamp(path: Path) -> str:
     """Changes when the file changes."""
     state = path.stat()
     return f"{state.st_mtime_ns} {state.st_size}"
+
+
+def digest(path: Path) -> str:
+    """The same for the same file anywhere.
+
+    ComfyUI writes what a node is known by into saved graphs, and these into videos, which are to be
+    the same again, bit for bit.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 DEFAULT_NAME = "imgsync"  # of files whose prefix names none

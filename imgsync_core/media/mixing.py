@@ -27,6 +27,31 @@ class Channel(Sound):
             yield block[self._index : self._index + 1]
 
 
+class Noisy(Sound):
+    """Another sound with white noise over it, the same one each time.
+
+    Models that were trained on recordings hear a voice from a studio, or a synthetic one, badly:
+    what drives them may be noisier than what is heard.
+
+    level: RMS of the noise in dB of full scale, such as -40.
+    """
+
+    def __init__(self, source: Sound, level: float) -> None:
+        self.source, self._level = source, 10 ** (level / 20)
+        self.rate, self.layout, self.n_samples = source.rate, source.layout, source.n_samples
+        self.bits, self.name = source.bits, source.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        random = np.random.default_rng(0)
+        for block in self.source.blocks():
+            noise = random.standard_normal(block.shape[::-1], np.float32).T  # whatever the blocks
+            yield block + np.float32(self._level) * noise
+
+
 class Mixed(Sound):
     """The sum of several sounds of one rate, layout and length."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import wavfile
+from scipy.signal import welch
 
 from imgsync_core import Speaker
 from imgsync_core.audio.own_voice import OwnVoice
@@ -20,9 +21,9 @@ from imgsync_core.job import Animation, Job, SoundEdit, prepare, render
 from imgsync_core.media.encoding import preset
 from imgsync_core.media.file_sound import FileSound
 from imgsync_core.media.frames import ArrayFrames
-from imgsync_core.media.mixing import Channel, mixed
+from imgsync_core.media.mixing import Channel, Noisy, mixed
 from imgsync_core.media.picture import Picture
-from imgsync_core.media.sound import ArraySound, Sound
+from imgsync_core.media.sound import ArraySound, Part, Sound
 from imgsync_core.media.video import VideoFrames
 from imgsync_core.speakers import voices_of
 from imgsync_core.watcher import Watcher
@@ -71,6 +72,18 @@ def test_a_mix_of_two_kinds_has_the_better_of_each():
     at = [int(np.argmin(np.abs(hertz - f))) for f in (200, 1000)]
     assert spectrum[0, at] == pytest.approx([0.2, 0.3], abs=0.01)
     assert spectrum[1, at] == pytest.approx([0.2, 0.0], abs=0.01)
+
+
+@pytest.mark.parametrize("level", [-20, -50])
+def test_noise_is_white_and_the_same_each_time(level):
+    silent = ArraySound(np.zeros((2, 5 * RATE), np.float32), RATE)
+    noise_ = samples(Noisy(silent, level))
+    assert 20 * np.log10(np.sqrt(np.mean(noise_**2, 1))) == pytest.approx([level] * 2, abs=0.2)
+    _, power = welch(noise_, RATE, nperseg=1024)
+    assert 10 * np.log10(power[:, 5:-5].max() / power[:, 5:-5].min()) < 4  # flat
+    assert abs(np.corrcoef(noise_)[0, 1]) < 0.02
+    np.testing.assert_array_equal(samples(Noisy(Part(silent, 0, 3 * RATE), level)),
+                                  noise_[:, : 3 * RATE])  # fmt: skip
 
 
 def test_a_channel():

@@ -24,6 +24,7 @@ OTHERS = [
     "DynamicCombo.Option",
     "Autogrow.Input",
     "Autogrow.TemplatePrefix",
+    "NodeReplace",
     "Schema",
     "NodeOutput",
 ]

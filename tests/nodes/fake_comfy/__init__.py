@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 from . import folder_paths, media, model_management, schema
 
@@ -19,6 +20,17 @@ class ComfyExtension(ABC):
 
     @abstractmethod
     async def get_node_list(self) -> list[type[schema.ComfyNode]]: ...
+
+
+class ComfyAPI:
+    """Keeps what is registered, as the server does."""
+
+    replacements: ClassVar[list] = []
+
+    class node_replacement:
+        @staticmethod
+        async def register(replacement) -> None:
+            ComfyAPI.replacements.append(replacement)
 
 
 class ProgressBar:
@@ -56,6 +68,7 @@ def _module(name: str, **contents) -> ModuleType:
 def _modules() -> dict[str, ModuleType]:
     latest = _module(
         "comfy_api.latest",
+        ComfyAPI=ComfyAPI,
         ComfyExtension=ComfyExtension,
         io=schema,
         ui=SimpleNamespace(

@@ -240,6 +240,10 @@ class Autogrow(ComfyTypeIO, io_type="COMFY_AUTOGROW_V3"):
         takes = f"id! template! {SHOWN} extra_dict"
 
 
+class NodeReplace(Recorded):
+    takes = "new_node_id! old_node_id! old_widget_ids input_mapping output_mapping"
+
+
 @dataclass
 class Schema:
     node_id: str
