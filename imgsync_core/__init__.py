@@ -17,14 +17,26 @@ if TYPE_CHECKING:
     from .errors import ImgSyncError
     from .job import Animation, Job, Prepared, prepare, render
     from .media.muxer import Report
+    from .speakers import Speaker
     from .watcher import Watcher
 
 __version__ = "0.1.0"
-__all__ = ["Animation", "ImgSyncError", "Job", "Prepared", "Report", "Watcher", "prepare", "render"]
+__all__ = [
+    "Animation",
+    "ImgSyncError",
+    "Job",
+    "Prepared",
+    "Report",
+    "Speaker",
+    "Watcher",
+    "prepare",
+    "render",
+]
 
 _HOME = {
     "Animation": ".job", "ImgSyncError": ".errors", "Job": ".job", "Prepared": ".job",
     "Report": ".media.muxer", "Watcher": ".watcher", "prepare": ".job", "render": ".job",
+    "Speaker": ".speakers",
 }  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import FaceError, InputError
+from .errors import EncodingError, FaceError, InputError
 from .machine import Machine, look
 from .media.encoding import DEFAULT, preset
 from .media.extend import Extension, extend
@@ -15,18 +16,23 @@ from .media.frames import FrameSource, Trimmed
 from .media.motion import PanZoom
 from .media.sound import Sound
 from .media.space import check_space, likely_bytes, moving_frames
+from .speakers import Speaker, too_long, voices_of
 from .timeline import Timeline
 from .watcher import NOBODY, Watcher
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .audio.speech import Speech
     from .engines.base import Engine, EngineSpec, Host
     from .face.geometry import Face
+    from .face.tracks import FaceTrack
     from .face.wanted import WantedFace
     from .plan.forecast import Forecast
     from .plan.rate import Timed
 
 BUILT_IN = "built-in"
+TRIED_BYTES = 16 << 20  # of frames that are encoded to see how long that takes
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Animation:
 
     engine: its name; ``auto`` = the best that can run here, or none where there is no face.
     who: the face to move; None = the largest that is found.
+    speakers: several faces, or a face with a voice that is not the one to be heard; empty = ``who``
+        with the sound of the job.
     seed: of what is left to chance.
     options: of the engine, by name (see `engines.registry.options_of`); with ``auto`` those that
         the chosen one has are taken.
@@ -45,16 +53,32 @@ class Animation:
 
     engine: str = BUILT_IN
     who: WantedFace | None = None
+    speakers: tuple[Speaker, ...] = ()
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     lively: Mapping[str, Any] | None = None
     host: Host | None = None
+
+    @property
+    def cast(self) -> tuple[Speaker, ...]:
+        """All who speak: one at least, each with a face that is said."""
+        from .face.wanted import WantedFace
+
+        if not self.speakers:
+            return (Speaker(self.who or WantedFace()),)
+        n = len(self.speakers)
+        others = [WantedFace(from_left=(i, n)) for i in range(n)] if n > 1 else [WantedFace()]
+        return tuple(
+            replace(speaker, who=speaker.who or other)
+            for speaker, other in zip(self.speakers, others, strict=True)
+        )
 
 
 @dataclass(frozen=True)
 class Stage:
     """What a face speaks on, whoever it is.
 
+    sound: that is heard.
     extension: how a clip lasts, or a camera moves; None = as the engine has it.
     machine: what there is to work with; None = look.
     place: on the disk that will have to hold the result; None = not known.
@@ -72,12 +96,13 @@ class Stage:
 class Animated:
     """Frames of a face that speaks, not yet drawn, and what was found out on the way.
 
-    face: in the first frame that shows it; None where there is none.
+    face: of who speaks first, in the first frame that shows it; None where there is none.
+    speeches: what was heard of the voice of each.
     """
 
     frames: FrameSource
     face: Face | None
-    speech: Speech
+    speeches: tuple[Speech, ...]
     forecast: Forecast
     notes: tuple[str, ...]
 
@@ -90,56 +115,80 @@ def animated(clip: FrameSource, how: Animation, stage: Stage) -> Animated:
     return _Animating(how, stage).made(clip)
 
 
+Seen = tuple[int, "Face"]
+"""The first frame with a face, and where it is there."""
+
+
 class _Animating:
-    """One job with a face that speaks."""
+    """One job with a face that speaks, or several."""
 
     def __init__(self, how: Animation, stage: Stage) -> None:
         from .audio.speech import Speech
         from .engines.base import PLAIN
-        from .face.wanted import WantedFace
 
         self.how, self.stage = how, stage
         self.timeline, self.watcher = stage.timeline, stage.watcher
-        self.host, self.who = how.host or PLAIN, how.who or WantedFace()
+        self.host = how.host or PLAIN
+        self.people = [speaker.who for speaker in how.cast if speaker.who is not None]
         self.machine = stage.machine or look()
-        self.speech = Speech(stage.sound)
+        self.speeches = tuple(Speech(voice) for voice in voices_of(how.cast, stage.sound))
         self.reason, self.options = "", dict(how.options)
-        self.notes: list[str] = []
+        self.notes: list[str] = too_long(how.cast, stage.sound)
 
     def made(self, clip: FrameSource) -> Animated:
-        from .face.doubt import cut_off, doubt
-        from .plan.forecast import LARGE, too_large
-
-        seen, why_not = self._face(clip)
-        engine = self._engine(clip, seen is not None)
+        found = [self._face(clip, who) for who in self.people]
+        seen, why_not = [face for face, _ in found], next((why for _, why in found if why), "")
+        self._refuse_one_for_two(seen)
+        engine = self._engine(clip, not why_not)
         spec = engine.spec
-        if seen is None:
+        if why_not:
             self._go_without(spec, why_not)
         if self.how.lively is not None and spec.draws != "lips" and self.how.engine != "auto":
             raise InputError(
                 f"lively is for engines that draw only lips; {spec.name} moves the head itself."
             )
+        for face in seen:
+            self._say_doubts(spec, clip, face)
+        self._say_too_large(clip)
+        clip, seen = self._taken(clip, engine, seen)
+        drawn = self._timed(engine, clip, seen)
+        expected = self._forecast(engine, drawn)
+        frames = self._seen_by_camera(drawn)
+        face = seen[0][1] if seen[0] else None
+        return Animated(frames, face, self.speeches, expected, tuple(self.notes))
+
+    def _face(self, clip: FrameSource, who: WantedFace) -> tuple[Seen | None, str]:
+        """The first frame with the face and where; or None, and why."""
+        try:
+            return who.first_seen(clip, self.watcher.check), ""
+        except FaceError as e:
+            if len(self.people) > 1 or (self.how.engine == "auto" and who.is_certain):
+                raise
+            return None, str(e)
+
+    def _refuse_one_for_two(self, seen: list[Seen | None]) -> None:
+        faces = [at[1] for at in seen if at is not None]
+        for j, face in enumerate(faces):
+            for i, other in enumerate(faces[:j]):
+                if abs(complex(*(face.lip_line - other.lip_line))) < other.iod / 2:
+                    raise FaceError(
+                        f"Speakers {i + 1} and {j + 1} are the same face. Say which is whose, by "
+                        "number (0 is the largest) or by a point in it."
+                    )
+
+    def _say_doubts(self, spec: EngineSpec, clip: FrameSource, seen: Seen | None) -> None:
+        from .face.doubt import cut_off, doubt
+
         if seen is not None and spec.wants == "points" and (doubted := doubt(seen[1])):
             self.notes.append(doubted)
         if seen is not None and (cut := cut_off(seen[1], clip.size)):
             self.notes.append(cut)
+
+    def _say_too_large(self, clip: FrameSource) -> None:
+        from .plan.forecast import LARGE, too_large
+
         if clip.size[0] * clip.size[1] > LARGE:
             self.notes.append(too_large(clip.size))
-        clip = self._taken(clip, engine, seen[0] if seen else 0)
-        drawn = self._timed(engine, clip, seen)
-        expected = self._forecast(engine, drawn)
-        frames = self._seen_by_camera(drawn)
-        face = seen[1] if seen else None
-        return Animated(frames, face, self.speech, expected, tuple(self.notes))
-
-    def _face(self, clip: FrameSource) -> tuple[tuple[int, Face] | None, str]:
-        """The first frame with the face and where; or None, and why."""
-        try:
-            return self.who.first_seen(clip, self.watcher.check), ""
-        except FaceError as e:
-            if self.how.engine == "auto" and self.who.is_certain:
-                raise
-            return None, str(e)
 
     def _engine(self, clip: FrameSource, face: bool) -> Engine:
         """The engine that is asked for, or the best that can run."""
@@ -161,56 +210,79 @@ class _Animating:
 
     def _go_without(self, spec: EngineSpec, why_not: str) -> None:
         """Say that there is no face. Raises FaceError where the engine cannot do without."""
-        if spec.wants == "points" or (spec.wants == "crop" and self.who.is_certain):
+        certain = any(who.is_certain for who in self.people)
+        if spec.wants == "points" or (spec.wants == "crop" and certain):
             raise FaceError(why_not)
         if spec.wants == "crop":
             why = why_not.split(". ")[0].rstrip(".")
             self.notes.append(f"{spec.title} took the middle of the picture for the face. {why}")
 
-    def _taken(self, clip: FrameSource, engine: Engine, begin: int) -> FrameSource:
-        """What of the source the engine animates; begin: the first frame with the face."""
-        if clip.n_frames > 1 and "clip" not in engine.spec.takes:
-            what = f"frame {begin}, the first with the face," if begin else "the first frame"
-            self.notes.append(f"{engine.spec.title} animates a still: {what} of the clip was taken")
-            return Trimmed(clip, begin, begin + 1)
-        return clip
+    def _taken(
+        self, clip: FrameSource, engine: Engine, seen: list[Seen | None]
+    ) -> tuple[FrameSource, list[Seen | None]]:
+        """What of the source the engine animates, and the faces there."""
+        if clip.n_frames == 1 or "clip" in engine.spec.takes:
+            return clip, seen
+        begin = max((at[0] for at in seen if at), default=0)
+        what = f"frame {begin}, the first with the face," if begin else "the first frame"
+        self.notes.append(f"{engine.spec.title} animates a still: {what} of the clip was taken")
+        still = Trimmed(clip, begin, begin + 1)
+        if len(seen) == 1:
+            return still, [at and (0, at[1]) for at in seen]
+        return still, [who.first_seen(still, self.watcher.check) for who in self.people]
 
-    def _timed(self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None) -> Timed:
-        """The engine's frames, which note how fast they are made."""
-        from .engines.base import Scene
+    def _timed(self, engine: Engine, clip: FrameSource, seen: list[Seen | None]) -> Timed:
+        """The frames with all who speak, which note how fast they are made."""
+        from .face.together import Together
         from .plan.rate import Timed
 
         still = clip.n_frames == 1
-        shown, track = self._stage(engine, clip, seen)
-        drawn = engine.animate(Scene(shown, track, self.speech, self.timeline, self.how.seed))
+        parts = [self._part(engine, clip, i, at) for i, at in enumerate(seen)]
+        if len(parts) > 1 and any(drawn.size != clip.size for drawn, _ in parts):
+            raise InputError(
+                f"{len(parts)} faces speak, and {engine.spec.title} shows only one with these "
+                "options. Let it show the whole picture."
+            )
+        drawn = parts[0][0] if len(parts) == 1 else Together(parts)
         options = tuple(sorted(self.options.items()))
-        lively = self.how.lively is not None
+        lively, n = self.how.lively is not None, len(parts)
         name, device = engine.spec.name, self.host.device.torch_name
-        return Timed(drawn, (name, device, drawn.size, still, lively, options), still)
+        return Timed(drawn, (name, device, drawn.size, still, lively, n, options), still)
+
+    def _part(
+        self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
+    ) -> tuple[FrameSource, FaceTrack]:
+        """The frames of one who speaks, and where the face is in them."""
+        from .engines.base import Scene
+
+        speech, seed = self.speeches[number], self.how.seed + number
+        shown, track = self._stage(engine, clip, number, seen)
+        return engine.animate(Scene(shown, track, speech, self.timeline, seed)), track
 
     def _stage(
-        self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None
-    ) -> tuple[FrameSource, Any]:
+        self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
+    ) -> tuple[FrameSource, FaceTrack]:
         """What an engine draws on, as long as it wants it, and where the face is in it."""
         from .engines.base import Scene
         from .engines.registry import engine as named
         from .face.tracks import FollowedFace, NoFace
 
-        spec, wanted = engine.spec, engine.frames_for(self.speech.sound, self.timeline)
+        spec, who, speech = engine.spec, self.people[number], self.speeches[number]
+        wanted = engine.frames_for(speech.sound, self.timeline)
         alone = clip.n_frames == 1 and spec.draws == "head"
         if seen is None:
             return clip if alone else self._lasting(clip, wanted, engine), NoFace()
         begin, first = seen
         if alone:
-            return clip, self.who.track(clip, clip, first)
+            return clip, who.track(clip, clip, first)
         if clip.n_frames == 1 and self.how.lively is not None:
             lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)
             time = replace(self.timeline, n_frames=wanted)
-            track = self.who.track(clip, clip, first)
-            shown = lively.animate(Scene(clip, track, self.speech, time, self.how.seed))
+            track = who.track(clip, clip, first)
+            shown = lively.animate(Scene(clip, track, speech, time, self.how.seed + number))
             return shown, FollowedFace(shown, shown, first)
         shown = self._lasting(clip, wanted, engine)
-        return shown, self.who.track(clip, shown, first, begin)
+        return shown, who.track(clip, shown, first, begin)
 
     def _lasting(self, clip: FrameSource, n_frames: int, engine: Engine) -> FrameSource:
         """A clip as long as it is wanted; a camera move comes after the engine."""
@@ -228,7 +300,8 @@ class _Animating:
     def _forecast(self, engine: Engine, drawn: Timed) -> Forecast:
         """What drawing takes; stops where it cannot succeed, and draws a few frames to know."""
         from .engines.options import checked
-        from .plan.forecast import forecast, preview_frames
+        from .media.trial import seconds_to_encode
+        from .plan.forecast import forecast
 
         spec = engine.spec
         values = checked(spec.options, self.options, spec.name)
@@ -237,16 +310,31 @@ class _Animating:
             return forecast(spec, values, drawn, self.machine, self.host, self.reason)
 
         expected().check(self.machine)
+        usual = preset(DEFAULT)
         if self.stage.place is not None:
-            usual, moving = preset(DEFAULT), moving_frames(drawn)
+            moving = moving_frames(drawn)
             check_space(self.stage.place, likely_bytes(usual, drawn.size, self.timeline, moving))
         if spec.instant:  # it hears all of the sound before its first frame, which takes a while
-            self.speech.table(self.watcher.check, self.watcher.progress)
+            for speech in self.speeches:
+                speech.table(self.watcher.check, self.watcher.progress)
+        frames = self._looked_at(spec, drawn)
+        if frames and not drawn.is_known:
+            with contextlib.suppress(EncodingError):  # another preset may take the size
+                drawn.encoding = seconds_to_encode(frames, usual, drawn.fps)
+        return expected()
+
+    def _looked_at(self, spec: EngineSpec, drawn: Timed) -> list[np.ndarray]:
+        """A few frames, uint8 (h, w, c), which whoever looks on sees too; large ones are fewer."""
+        from .plan.forecast import preview_frames
+
+        frames = []
         drawn.watch(Watcher(check=self.watcher.check))
         try:
-            for frame in preview_frames(spec, drawn, self.speech.sound):
+            for frame in preview_frames(spec, drawn, self.stage.sound):
                 self.watcher.check()
                 self.watcher.frame(frame)
+                if not frames or len(frames) * frame.nbytes < TRIED_BYTES:
+                    frames.append(frame)
         finally:
             drawn.watch(NOBODY)
-        return expected()
+        return frames

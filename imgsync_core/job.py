@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,12 @@ from .media.file_sound import FileSound, own_sound
 from .media.fit import AS_IT_IS, Fit
 from .media.frames import Fitted, FrameSource
 from .media.loudness import normalise
+from .media.mixing import mixed
 from .media.muxer import Muxer, Report
 from .media.picture import RGB, Picture
-from .media.sound import Sound, pad, trim
+from .media.sound import Sound, pad, to_length, trim
 from .media.source import open_source
+from .speakers import with_voices
 from .timeline import GRIDS, Grid, Timeline
 from .watcher import NOBODY, Watcher
 
@@ -57,7 +60,8 @@ class SoundEdit:
 class Job:
     """Make ``picture`` last as long as ``sound`` (or ``frames`` or ``seconds``), and let it speak.
 
-    picture: a picture or video file, or frames.   sound: a file with sound, or one that is open.
+    picture: a picture or video file, or frames.   sound: a file with sound, or one that is open;
+        None = silence or, where speakers have voices, all of these together.
     fps: None = the video's own, 25 for a picture.
     framing: ``face`` = the fit's size is filled with the face, as a portrait; ``auto`` = it is
         filled without cutting the face, or all is shown where there is none; empty = as ``fit``
@@ -88,7 +92,8 @@ class Job:
 class Prepared:
     """A job that is ready to be rendered: frames not yet drawn, and the sound that goes with them.
 
-    face: that is moved, in the first frame that shows it.   speech: what was heard of the sound.
+    face: that is moved, in the first frame that shows it; of several the first.
+    speeches: what was heard of the voice of each who speaks.
     forecast: what drawing will take; both are None where nothing is animated.
     notes: what was done in another way than was asked for.
     """
@@ -97,9 +102,14 @@ class Prepared:
     sound: Sound | None
     timeline: Timeline
     face: Face | None = None
-    speech: Speech | None = None
+    speeches: tuple[Speech, ...] = ()
     forecast: Forecast | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def speech(self) -> Speech | None:
+        """What was heard of the first who speaks."""
+        return self.speeches[0] if self.speeches else None
 
     @property
     def reason(self) -> str:
@@ -133,7 +143,7 @@ def prepare(
     """
     source = open_source(job.picture, job.fps, strict=job.strict)
     try:
-        sound = _sound(job)
+        job, sound = _with_sound(job)
         timeline = timeline_for(sound, source.fps, job.frames, job.seconds, job.grid)
         if job.whole and source.n_frames > timeline.n_frames:
             timeline = replace(timeline, n_frames=source.n_frames)
@@ -144,12 +154,10 @@ def prepare(
         if sound is None:
             raise InputError("A face cannot speak without a sound. Give one, or use extend.")
         stage = Stage(sound, timeline, job.extension, machine, place, watcher)
-        how = job.animation
-        if how.who is not None and not job.fit.is_identity:
-            how = replace(how, who=how.who.through(job.fit.mapping(*source.size)))
+        how = _through(job.animation, job.fit, source.size)
         made = animated(_fitted(source, job.fit), how, stage)
         return Prepared(
-            made.frames, sound, timeline, made.face, made.speech, made.forecast, made.notes
+            made.frames, sound, timeline, made.face, made.speeches, made.forecast, made.notes
         )
     except BaseException:
         source.close()
@@ -187,15 +195,39 @@ def render(
     return out.report
 
 
+def _with_sound(job: Job) -> tuple[Job, Sound | None]:
+    """The sound that is heard, and the job with the voices of its speakers edited like it."""
+    sound = _sound(job)
+    if job.animation is None:
+        return job, sound and job.edit.apply(sound)
+    speakers = with_voices(job.animation.speakers, strict=job.strict)
+    voices = [speaker.voice for speaker in speakers if isinstance(speaker.voice, Sound)]
+    if sound is None and voices:
+        sound = mixed(voices)
+    if sound is not None and voices:
+        quiet, whole = replace(job.edit, loudness=None), sound.duration
+        same = [to_length(v, max(v.n_samples, math.ceil(whole * v.rate))) for v in voices]
+        edited = [quiet.apply(voice) for voice in same]
+        speakers = tuple(replace(s, voice=v) for s, v in zip(speakers, edited, strict=True))
+    how = replace(job.animation, speakers=speakers)
+    return replace(job, animation=how), sound and job.edit.apply(sound)
+
+
 def _sound(job: Job) -> Sound | None:
     """The sound; where one file is both, it starts as much after the picture as it does there."""
-    if job.sound is None:
-        return None
-    sound = job.sound
-    if not isinstance(sound, Sound):
-        opened = own_sound if _is_same_file(job.picture, sound) else FileSound
-        sound = opened(sound, strict=job.strict)
-    return job.edit.apply(sound)
+    if job.sound is None or isinstance(job.sound, Sound):
+        return job.sound
+    opened = own_sound if _is_same_file(job.picture, job.sound) else FileSound
+    return opened(job.sound, strict=job.strict)
+
+
+def _through(how: Animation, fit: Fit, size: tuple[int, int]) -> Animation:
+    """The same with all that is said of faces, in pixels of the picture, after it is fitted."""
+    if fit.is_identity:
+        return how
+    way = fit.mapping(*size)
+    speakers = [replace(s, who=s.who and s.who.through(way)) for s in how.speakers]
+    return replace(how, who=how.who and how.who.through(way), speakers=tuple(speakers))
 
 
 def _is_same_file(picture: Any, sound: str | os.PathLike[str]) -> bool:
@@ -248,7 +280,12 @@ def _framed(source: FrameSource, job: Job, watcher: Watcher) -> Fit:
     from .face.view import fit_to_face
     from .face.wanted import WantedFace
 
-    who = (job.animation and job.animation.who) or WantedFace()
+    cast = job.animation.cast if job.animation else ()
+    if len(cast) > 1:
+        if job.framing == "face":
+            raise InputError(f"{len(cast)} faces speak: a portrait shows only one. Use fit auto.")
+        return fit_to_face(job.fit, job.framing, None, source.size)
+    who = (cast[0].who if cast else None) or WantedFace()
     try:
         face = who.first_seen(source, watcher.check)[1]
     except FaceError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import demo_route, face_route, host, models_route
+from . import demo_route, face_route, host, models_route, replacements
 from .animate import AudioDrivenAnimate
 from .audio_duration import AudioDuration
 from .extend_frames import ExtendFrames
@@ -18,6 +18,7 @@ class ImgSyncExtension(ComfyExtension):
         face_route.register()
         demo_route.register()
         models_route.register()
+        await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [LoadPortrait, AudioDuration, ExtendFrames, AudioDrivenAnimate, MuxVideo]

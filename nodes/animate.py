@@ -6,26 +6,25 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from comfy_api.v0_0_2 import io, ui
 
 from ..imgsync_core.engines.built_in.chart import draw_curves
-from ..imgsync_core.face.landmarks import from_landmarks
-from ..imgsync_core.face.wanted import WantedFace, parse_which
-from ..imgsync_core.job import Job, prepare
+from ..imgsync_core.job import Job, Prepared, prepare
 from ..imgsync_core.media.extend import Extension
-from ..imgsync_core.media.frames import FrameSource
+from ..imgsync_core.watcher import Watcher
 from . import host
 from .engine_inputs import asked, engine_input
 from .sockets import (
     FaceSocket,
     LandmarksSocket,
     NoFace,
-    face_of,
     fps_input,
     frames_of,
     sound_of,
     to_image,
 )
+from .speakers import cast_of, grown, speaker_inputs
 from .video import LazyVideo
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class AudioDrivenAnimate(io.ComfyNode):
                     default="",
                     advanced=True,
                     tooltip="Of several faces: empty = the largest, a number (0 is the largest), "
-                    "or a point in it, such as 320,200.",
+                    "or a point in it, such as 320,200; for several who speak with ; between them.",
                 ),
                 io.Combo.Input(
                     "clip",
@@ -98,6 +97,7 @@ class AudioDrivenAnimate(io.ComfyNode):
                     advanced=True,
                     tooltip="End with the audio, or show all of a clip that is longer.",
                 ),
+                *speaker_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -115,24 +115,23 @@ class AudioDrivenAnimate(io.ComfyNode):
     def execute(
         cls, source: Any, audio: dict[str, Any], engine: dict[str, Any], fps: float, seed: int,
         which_face: str = "", clip: Any = "ping-pong", length: str = "match audio",
-        face: Any = None, landmarks: Any = None,
+        face: Any = None, landmarks: Any = None, faces: Any = None, voices: Any = None,
     ) -> io.NodeOutput:  # fmt: skip
         frames = frames_of(source, fps)
-        who, remarks = _who(which_face, face, landmarks, frames)
+        linked = [one for one in (face, *grown(faces)) if one is not None]
+        speakers, remarks = cast_of(which_face, linked, grown(voices), landmarks, frames.size)
         job = Job(
             frames,
             sound_of(audio),
             extension=Extension(clip),
-            animation=asked(engine, who=who, seed=seed),
+            animation=asked(engine, speakers=speakers, seed=seed),
             whole=length == "longest",
         )
         few = host.watching(previews_per_second=1000)  # there are few
         prepared = prepare(job, machine=host.machine(), place=host.output_folder(), watcher=few)
         notes = (*prepared.notes, *remarks)
         log.info("ImgSync: %s", prepared.forecast.sentence())
-        prepared.speech.table(few.check, few.progress)  # with a chart, which takes a moment
-        curves = draw_curves(prepared.speech, prepared.timeline, seed, few.check)
-        shown = host.on_intermediate_device(to_image(curves[None]))
+        shown = host.on_intermediate_device(to_image(_charts(prepared, seed, few)[None]))
         text = "\n".join([prepared.forecast.sentence(), *notes])
         video = LazyVideo(prepared.frames, prepared.sound, notes)
         found = prepared.face and replace(prepared.face, picture=frames.size)
@@ -144,18 +143,10 @@ class AudioDrivenAnimate(io.ComfyNode):
         )
 
 
-def _who(
-    which: str, face: Any, landmarks: Any, frames: FrameSource
-) -> tuple[WantedFace, tuple[str, ...]]:
-    """The widget values as the library's own words, and what of them is not used."""
-    index, point = parse_which(which)
-    found = None if landmarks is None else from_landmarks(landmarks, frames.size)
-    if found is not None and getattr(face, "source", "") != "points":
-        face = None  # points win over landmarks, and these over what was found
-    face = face_of(face, frames.size)
-    if isinstance(face, NoFace):
-        return WantedFace(faceless=face.why), ()
-    said = face is not None and which.strip()
-    unused = f"which_face {which.strip()} is not used: the face that is linked is moved"
-    who = WantedFace(face=face, index=index, point=point, landmarks=found)
-    return who, (unused,) if said else ()
+def _charts(prepared: Prepared, seed: int, watcher: Watcher) -> np.ndarray:
+    """What the voice of each who speaks does, one below the other: uint8 (h, w, 3)."""
+    charts = []
+    for number, speech in enumerate(prepared.speeches):
+        speech.table(watcher.check, watcher.progress)  # which takes a moment
+        charts.append(draw_curves(speech, prepared.timeline, seed + number, watcher.check))
+    return np.concatenate(charts)

@@ -7,11 +7,12 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..imgsync_core.job import SoundEdit
+from ..imgsync_core.media.mixing import Noisy
 from ..imgsync_core.media.sound import to_length
 from ..imgsync_core.timeline import GRIDS, Timeline, parse_grid
 from .sockets import sound_of, to_audio
 
-LOUDNESS_OFF = 0.0
+LOUDNESS_OFF = NOISE_OFF = 0.0
 
 
 def _seconds(name: str, tooltip: str) -> Any:
@@ -67,6 +68,16 @@ class AudioDuration(io.ComfyNode):
                     tooltip="Bring the sound to this loudness in LUFS (EBU R128), such as -16; "
                     "0 leaves it as it is.",
                 ),
+                io.Float.Input(
+                    "noise",
+                    default=NOISE_OFF,
+                    min=-90.0,
+                    max=0.0,
+                    step=1.0,
+                    advanced=True,
+                    tooltip="White noise in drive, in dB of full scale, such as -40: LTX and the "
+                    "like hear a clean or synthetic voice badly. 0 adds none.",
+                ),
             ],
             outputs=[
                 io.Float.Output(display_name="seconds", tooltip="Duration of all the frames."),
@@ -76,6 +87,10 @@ class AudioDuration(io.ComfyNode):
                 io.Audio.Output(
                     display_name="audio",
                     tooltip="The sound, with silence to the exact end of the last frame.",
+                ),
+                io.Audio.Output(
+                    display_name="drive",
+                    tooltip="The same with the noise: for what moves lips, not to be heard.",
                 ),
             ],
         )
@@ -91,11 +106,14 @@ class AudioDuration(io.ComfyNode):
         pad_start: float,
         pad_end: float,
         loudness: float,
+        noise: float = NOISE_OFF,
     ) -> io.NodeOutput:
         level = None if loudness == LOUDNESS_OFF else loudness
         sound = SoundEdit(start, duration, level, pad_start, pad_end).apply(sound_of(audio))
         time = Timeline.of_sound(sound.n_samples, sound.rate, fps, parse_grid(grid))
-        padded = to_audio(to_length(sound, time.total_samples), audio)
+        padded = to_length(sound, time.total_samples)
+        drive = padded if noise == NOISE_OFF else Noisy(padded, noise)
         return io.NodeOutput(
-            float(time.duration), time.n_frames, float(time.fps), sound.rate, padded
-        )
+            float(time.duration), time.n_frames, float(time.fps), sound.rate,
+            to_audio(padded, audio), to_audio(drive, audio),
+        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy.cli_args import args
+from comfy_execution.utils import get_executing_context
 from PIL import Image
 
 from ..imgsync_core.engines.base import Host as EngineHost
@@ -29,6 +31,7 @@ from ..imgsync_core.errors import InputError, OutputError
 from ..imgsync_core.machine import Device, Machine, look
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 from ..imgsync_core.models.published import default_folder, published
+from ..imgsync_core.plan.pace import Pace
 from ..imgsync_core.watcher import Watcher
 
 MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -88,6 +91,15 @@ def stamp(path: Path) -> str:
     """Changes when the file changes."""
     state = path.stat()
     return f"{state.st_mtime_ns} {state.st_size}"
+
+
+def digest(path: Path) -> str:
+    """The same for the same file anywhere.
+
+    ComfyUI writes what a node is known by into saved graphs, and these into videos, which are to be
+    the same again, bit for bit.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 DEFAULT_NAME = "imgsync"  # of files whose prefix names none
@@ -311,14 +323,19 @@ def check_interrupted() -> None:
 def watching(total: int = 0, previews_per_second: float = PER_SECOND) -> Watcher:
     """ComfyUI's Cancel, its progress bar of the node that is running, the newest frame beside it.
 
-    total: frames to come; 0 = nothing is counted yet. The server knows which node is running.
+    total: frames to come; 0 = nothing is counted yet. It is for the node that is running now, also
+    where other threads tell of it and where other nodes run meanwhile.
     """
-    bar, most, all_of_it = comfy.utils.ProgressBar(max(1, total)), 0.0, max(1, total)
+    node = getattr(get_executing_context(), "node_id", None)
+    bar, most, all_of_it = comfy.utils.ProgressBar(max(1, total), node), 0.0, max(1, total)
+    pace, tell_pace = Pace(), _teller_of_pace(node)
 
     def progress(done: float, of: int) -> None:
         nonlocal most, all_of_it
         most, all_of_it = max(most, done), total or of
         bar.update_absolute(most, all_of_it)
+        pace.read(most, all_of_it)
+        tell_pace(f"{100 * most / all_of_it:.0f} %", pace)
 
     def show(picture: Image.Image) -> None:
         bar.update_absolute(most, all_of_it, ("JPEG", picture, SIDE))
@@ -326,17 +343,35 @@ def watching(total: int = 0, previews_per_second: float = PER_SECOND) -> Watcher
     return Watcher(check_interrupted, progress, Previews(show, previews_per_second))
 
 
+PACE_SECONDS = 1.0  # between two sentences about it
+
+
+def _teller_of_pace(node: str | None) -> Callable[[str, Pace], None]:
+    """Tells browsers how much time is left for a node, in its own text."""
+    told = time.monotonic()
+
+    def tell_pace(percent: str, pace: Pace) -> None:
+        nonlocal told
+        now, left = time.monotonic(), pace.time_left()
+        if node is None or not left or now - told < PACE_SECONDS:
+            return
+        told = now
+        tell("imgsync.pace", {"node": node, "text": f"{percent}, {left}"})
+
+    return tell_pace
+
+
 def exists(path: str) -> bool:
     """Whether a file in the temporary folder is still there: ComfyUI empties it."""
     return os.path.isfile(path)
 
 
-def tell(event: str) -> None:
+def tell(event: str, what: dict[str, Any] | None = None) -> None:
     """Let all browsers know that something has changed, from any thread."""
     server = getattr(sys.modules.get("server"), "PromptServer", None)
     instance = getattr(server, "instance", None)
     if instance is not None:
-        instance.send_sync(event, {})
+        instance.send_sync(event, what or {})
 
 
 def lets_others_in() -> bool:

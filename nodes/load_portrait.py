@@ -129,7 +129,7 @@ class LoadPortrait(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, image: str, **_: Any) -> str:
         # a file that is not there is refused by validate_inputs, in one sentence
-        return host.stamp(host.input_path(image)) if host.in_input_folder(image) else ""
+        return host.digest(host.input_path(image)) if host.in_input_folder(image) else ""
 
     @classmethod
     def validate_inputs(cls, image: str, face_points: str | None = "") -> bool | str:

@@ -1,11 +1,7 @@
 // Puts the face editor into Load Portrait. State is the one widget `face_points`, as JSON.
 
-// @ts-expect-error ComfyUI serves it
-import { app } from "../../scripts/app.js";
-// @ts-expect-error ComfyUI serves it
-import { api } from "../../scripts/api.js";
 import { FaceEditor } from "./face/editor.mjs";
-import { words } from "./face/words.mjs";
+import { addElement, api, app, said, widgetOf } from "./host.mjs";
 
 const NODE = "ImgSyncLoadPortrait";
 const LOWEST = 260;
@@ -52,7 +48,7 @@ function takePlace(node, element) {
 
 /** @param {any} node */
 function attach(node) {
-  const find = (/** @type {string} */ name) => node.widgets?.find((/** @type {any} */ w) => w.name === name);
+  const find = (/** @type {string} */ name) => widgetOf(node, name);
   const [image, points] = [find("image"), find("face_points")];
   if (!image || !points) return;
 
@@ -63,16 +59,13 @@ function attach(node) {
     clearTimeout(noting);
     noting = setTimeout(noteChange, 300);
   };
-  const said = words(app.extensionManager?.setting?.get("Comfy.Locale"));
-  const editor = new FaceEditor({ write, pass, words: said });
+  const editor = new FaceEditor({ write, pass, words: said() });
   // the editor shows the picture already: no second one below, in Nodes 2.0 and on the classic canvas
   node.hideOutputImages = true;
   Object.defineProperty(node, "imgs", { configurable: true, get: () => undefined, set() {} });
   points.hidden = points.options.hidden = true;
-  const shownIn = node.addDOMWidget("face_editor", "imgsync_face", editor.element, { serialize: false, hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
-  shownIn.label = said.editor; // where it stands in a form
-  // the properties panel would leave its own width behind
-  Object.defineProperty(shownIn, "width", { configurable: true, get: () => undefined, set() {} });
+  const shownIn = addElement(node, "face_editor", editor.element, { hideOnZoom: false, getMinHeight: () => LOWEST, getValue: () => undefined });
+  shownIn.label = said().editor; // where it stands in a form
   const frame = () => {
     const [mode, width, height] = ["fit", "width", "height"].map((name) => (linked(node, name) ? 0 : find(name)?.value));
     editor.fit = { mode: String(mode), width: Number(width), height: Number(height) };

@@ -1,18 +1,13 @@
 // Files: the weights of the engines, which come when a button is pressed; and the picture and the
 // voices of the example workflows, which are made when one of them is opened.
 
-// @ts-expect-error ComfyUI serves it
-import { app } from "../../scripts/app.js";
-// @ts-expect-error ComfyUI serves it
-import { api } from "../../scripts/api.js";
-import { words } from "./face/words.mjs";
+import { api, app, nodeOf, said, widgetOf } from "./host.mjs";
 
 const DEMO = /imgsync_demo_\w{1,40}\.(?:png|wav|mp4)/g;
 let made = "";
 const NODE = "ImgSyncAudioDrivenAnimate";
-const said = () => words(app.extensionManager?.setting?.get("Comfy.Locale"));
 /** @param {any} node @returns {string} */
-const engineOf = (node) => node?.widgets?.find((/** @type {any} */ widget) => widget.name === "engine")?.value ?? "";
+const engineOf = (node) => widgetOf(node, "engine")?.value ?? "";
 
 /** @param {string} tag @param {string} text @param {Element} parent */
 const put = (tag, text, parent) => parent.appendChild(Object.assign(document.createElement(tag), { textContent: text }));
@@ -67,7 +62,7 @@ app.registerExtension({
   },
   setup() {
     api.addEventListener("execution_error", (/** @type {any} */ { detail }) => {
-      if (detail.exception_type === "imgsync.WeightsError") open(engineOf(app.rootGraph.getNodeById(Number(detail.node_id))));
+      if (detail.exception_type === "imgsync.WeightsError") open(engineOf(nodeOf(detail.node_id)));
     });
   },
 });

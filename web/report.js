@@ -1,12 +1,11 @@
 // What a node says of its result ("text" of its ui output), as text in the node. And the result in
 // the place of the last preview: the front end goes on showing that one until the next run.
 
-// @ts-expect-error ComfyUI serves it
-import { app } from "../../scripts/app.js";
+import { addElement, api, app, nodeOf, vue, widgetOf } from "./host.mjs";
 
 const REPORTING = new Set(["ImgSyncMuxVideo", "ImgSyncAudioDrivenAnimate"]);
 const PREVIEWING = new Set([...REPORTING, "SaveVideo"]); // core's, when it saves one of our videos
-const NAME = "imgsync_report";
+const NAME = "report";
 const MOST = 120; // px, longer texts scroll
 const AROUND = 12; // px, margins and padding
 const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
@@ -14,7 +13,7 @@ const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-se
 
 /** @param {Node} node @param {string} text */
 function report(node, text) {
-  const known = node.widgets?.find((/** @type {any} */ widget) => widget.name === NAME)?.element?.firstChild;
+  const known = widgetOf(node, NAME)?.element?.firstChild;
   const place = known ?? document.createElement("div");
   place.textContent = text;
   if (known) return;
@@ -23,11 +22,7 @@ function report(node, text) {
   frame.append(place);
   let height = 34 + AROUND; // px, until it is laid out
   const tall = () => height;
-  const options = { serialize: false, margin: 4, getMinHeight: tall, getMaxHeight: tall };
-  const widget = node.addDOMWidget(NAME, NAME, frame, options);
-  widget.serialize = false; // neither prompt nor workflow
-  // the properties panel would leave its own width behind
-  Object.defineProperty(widget, "width", { configurable: true, get: () => undefined, set() {} });
+  addElement(node, NAME, frame, { margin: 4, getMinHeight: tall, getMaxHeight: tall }).serialize = false; // neither prompt nor workflow
   new ResizeObserver(([entry]) => {
     const now = Math.min(entry.contentRect.height, MOST);
     if (!now) return; // hidden, as the canvas is zoomed out
@@ -43,8 +38,7 @@ const named = (node) => (node.graph?.isRootGraph === false ? `${node.graph.id}:$
 /** @param {Node} node @param {boolean} plays it shows a video in the end */
 function dropPreviews(node, plays) {
   const id = named(node);
-  const vue = /** @type {any} */ (document.getElementById("vue-app"))?.__vue_app__;
-  const store = vue?.config.globalProperties.$pinia?._s.get("nodeOutput");
+  const store = vue()?.$pinia?._s.get("nodeOutput");
   if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(id);
   else delete app.nodePreviewImages?.[id];
   node.imgs = undefined; // the classic canvas draws these, in a widget of their own
@@ -54,6 +48,14 @@ function dropPreviews(node, plays) {
 
 app.registerExtension({
   name: "imgsync.report",
+
+  /** While it runs: how far it is, and how much time is left. */
+  setup() {
+    api.addEventListener("imgsync.pace", (/** @type {any} */ { detail }) => {
+      const node = nodeOf(detail.node);
+      if (REPORTING.has(node?.constructor.comfyClass)) report(node, detail.text);
+    });
+  },
 
   /** After an undo of the graph its nodes are new ones, of which the old results are still known. @param {any} node */
   nodeCreated(node) {

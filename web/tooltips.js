@@ -1,16 +1,15 @@
 // What a widget of a chosen engine, mode or preset means: the classic canvas finds no text for it.
 
-// @ts-expect-error ComfyUI serves it
-import { app } from "../../scripts/app.js";
+import { app, vue, widgetOf } from "./host.mjs";
 
 /** The translation that Nodes 2.0 shows, or the schema's own text. @param {any} node @param {any} nodeData @param {string} name */
 function meaning(node, nodeData, name) {
   const [top, own] = name.split(".");
   if (!own) return undefined;
-  const words = /** @type {any} */ (document.getElementById("vue-app"))?.__vue_app__?.config.globalProperties;
+  const words = vue();
   const key = `nodeDefs.${nodeData.name}.inputs.${top}_${own}.tooltip`;
   if (words?.$te?.(key)) return words.$t(key);
-  const chosen = node.widgets?.find((/** @type {any} */ widget) => widget.name === top)?.value;
+  const chosen = widgetOf(node, top)?.value;
   const options = { ...nodeData.input?.required, ...nodeData.input?.optional }[top]?.[1]?.options;
   const inputs = options?.find((/** @type {any} */ option) => option.key === chosen)?.inputs;
   return { ...inputs?.required, ...inputs?.optional }[own]?.[1]?.tooltip;

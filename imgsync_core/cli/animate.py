@@ -61,6 +61,9 @@ def _add_animate(commands: Any) -> None:
             "animate portrait.jpg speech.wav -o talk.mp4 --size 720x1280 --fit auto",
             "animate portrait.jpg speech.wav --dry-run        # what would it take?",
             "animate group.jpg speech.wav -o talk.mp4 --face 1 --strength head=0.5",
+            "animate two.jpg -o talk.mp4 --face 0 --voice ann.wav --face 1 --voice ben.wav",
+            "animate two.jpg stereo.wav -o talk.mp4 --face 0 --face 1   # channels speak",
+            "animate portrait.jpg song.mp3 --voice vocals.wav  # vocals drive, the song is heard",
             "animate *.jpg speech.wav -o '{picture}.mp4'      # one video for each picture",
             "animate clip.mp4 speech.wav -o dubbed.mp4 --engine auto",
         ),
@@ -75,10 +78,20 @@ def _add_animate(commands: Any) -> None:
     )
     face.add_argument(
         "--face",
-        default="",
+        action="append",
+        default=[],
         metavar="INDEX|X,Y",
         help="which of several: its number, 0 is the largest, or a point in it, in pixels of the "
-        "picture as it is (the largest)",
+        "picture as it is (the largest); again for each who speaks (several: from the left)",
+    )
+    face.add_argument(
+        "--voice",
+        action="append",
+        default=[],
+        metavar="AUDIO",
+        help="what moves the face, where that is not what is heard; again for each who speaks, in "
+        "the order of --face (several faces: the channels of the sound). Without a sound that is "
+        "heard all voices are, from the same moment on",
     )
     face.add_argument("--mouth", metavar="X,Y,W", help="middle and width of the mouth, likewise")
     face.add_argument("--eyes", metavar="X1,Y1,X2,Y2", help="middle of both eyes, likewise")
@@ -151,22 +164,39 @@ def animation_of(args: argparse.Namespace) -> Animation:
     from ..face.wanted import WantedFace, parse_which
     from ..job import Animation
 
-    index, point = parse_which(args.face)
     mouth = _numbers("--mouth", args.mouth, 3)
     eyes = _numbers("--eyes", args.eyes, 4)
-    who = WantedFace(
-        index=index,
-        point=point,
-        mouth=(mouth[0], mouth[1], mouth[2]) if mouth else None,
-        eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
-    )
+    n = max(len(args.face), len(args.voice), 1)
+    if n > 1 and (mouth or eyes):
+        raise InputError("--mouth and --eyes are for one face. Use --face for several.")
+    people: list[WantedFace | None] = []
+    for text in [*args.face, *[""] * (n - len(args.face))][:n]:
+        index, point = parse_which(text)
+        who = WantedFace(
+            index=index,
+            point=point,
+            mouth=(mouth[0], mouth[1], mouth[2]) if mouth else None,
+            eyes=((eyes[0], eyes[1]), (eyes[2], eyes[3])) if eyes else None,
+        )
+        people.append(who if n == 1 or who.is_certain else None)
+    voices = [*args.voice, *[None] * (n - len(args.voice))]
     return Animation(
         engine=args.engine,
-        who=who,
+        who=people[0],
+        speakers=_speakers(people, voices),
         seed=args.seed,
         options=_options(args),
         lively=_strength(args.strength) if args.lively else None,
     )
+
+
+def _speakers(people: list[Any], voices: list[str | None]) -> tuple[Any, ...]:
+    """All who speak; none where one does with the sound that is heard."""
+    from ..speakers import Speaker
+
+    if voices == [None]:
+        return ()
+    return tuple(Speaker(who, voice) for who, voice in zip(people, voices, strict=True))
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,7 @@ def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = 
     todo, refused = tasks(args.files, args.output, verb, ending), 0
     for task in todo:
         try:
-            _refuse_own_source(task)
+            _refuse_own_source(task, getattr(args, "voice", ()))
             run_job(job_of(args, task, animation), task.target, args)
         except ImgSyncError as e:
             if len(todo) == 1:
@@ -172,8 +173,8 @@ def run_jobs(args: argparse.Namespace, verb: str, animation: Animation | None = 
     return 1 if refused else 0
 
 
-def _refuse_own_source(task: Task) -> None:
-    for source in (task.picture, task.sound):
+def _refuse_own_source(task: Task, voices: Iterable[str]) -> None:
+    for source in (task.picture, task.sound, *voices):
         # unlike Path.exists these answer for names that no disk takes
         if source is None or not (os.path.exists(task.target) and os.path.exists(source)):
             continue

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from typing import Any
 
+from ..plan.pace import Pace
 from ..timeline import frames_in_words
+
+_BAR = "{{percentage:3.0f}}%|{{bar}}| {{n_fmt}}/{{total_fmt}} {}{{postfix}}"
 
 
 class Progress:
@@ -17,7 +19,7 @@ class Progress:
         self._silent, self._unit = silent, unit
         self._bar: Any = None
         self._tenth = 0
-        self._began = time.perf_counter()
+        self._pace = Pace()
 
     def __enter__(self) -> Progress:
         return self
@@ -30,17 +32,23 @@ class Progress:
         """So many frames are done."""
         if self._silent:
             return
-        done = int(done)
-        if not sys.stderr.isatty():
-            if done * 10 // total > self._tenth:
-                self._tenth = done * 10 // total
-                with contextlib.suppress(BrokenPipeError):  # nobody reads it; the file is wanted
-                    print(self._line(done, total), file=sys.stderr)
-            return
+        self._pace.read(done, total)
+        if sys.stderr.isatty():
+            self._draw(int(done), total)
+        elif int(done) * 10 // total > self._tenth:
+            self._tenth = int(done) * 10 // total
+            whole = frames_in_words(total) if self._unit == "frames" else f"{total} {self._unit}"
+            told = f"{self._tenth * 10} % ({int(done)} of {whole})"
+            line = ", ".join(filter(None, [told, self._pace.words(self._unit)]))
+            with contextlib.suppress(BrokenPipeError):  # nobody reads it; the file is wanted
+                print(line, file=sys.stderr)
+
+    def _draw(self, done: int, total: int) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=f" {self._unit}", leave=False)
+            self._bar = tqdm(total=total, leave=False, bar_format=_BAR.format(self._unit))
+        self._bar.set_postfix_str(self._pace.words(self._unit), refresh=False)
         self._bar.update(done - self._bar.n)
 
     def say(self, line: str) -> None:
@@ -49,13 +57,3 @@ class Progress:
             print(line, file=sys.stderr)
         else:
             self._bar.write(line, file=sys.stderr)
-
-    def _line(self, done: int, total: int) -> str:
-        all_of_them = frames_in_words(total) if self._unit == "frames" else f"{total} {self._unit}"
-        line = f"{self._tenth * 10} % ({done} of {all_of_them})"
-        rate = done / max(1e-6, time.perf_counter() - self._began)
-        left = (total - done) / rate if rate else 0.0
-        if left < 1:
-            return line
-        minutes, seconds = divmod(round(left), 60)
-        return f"{line}, {rate:.3g} {self._unit}/s, {minutes}:{seconds:02} left"

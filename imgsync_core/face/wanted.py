@@ -24,6 +24,7 @@ class WantedFace:
 
     face: the very one, in the first frame; None = find it.
     index, point: which of several faces, by number or by a point in it.
+    from_left: (i, n) = of the n largest faces the one with i others to its left.
     mouth, eyes: the user's own points, in pixels of the fitted picture; they win over finding.
     landmarks: all faces of each frame, found by somebody else; they win over finding too.
     faceless: somebody has looked already and found none; why, as a sentence.
@@ -32,6 +33,7 @@ class WantedFace:
     face: Face | None = None
     index: int | None = None
     point: tuple[float, float] | None = None
+    from_left: tuple[int, int] | None = None
     mouth: tuple[float, float, float] | None = None
     eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
     landmarks: Sequence[Sequence[Face]] | None = None
@@ -40,7 +42,8 @@ class WantedFace:
     @property
     def is_certain(self) -> bool:
         """Somebody says that it is there."""
-        return any(x is not None for x in (self.face, self.index, self.point, self.mouth))
+        said = (self.face, self.index, self.point, self.from_left, self.mouth)
+        return any(x is not None for x in said)
 
     def face_in(self, rgb: np.ndarray) -> Face:
         """The face to move in a picture uint8 (h, w, 3). Raises FaceError."""
@@ -54,6 +57,11 @@ class WantedFace:
         if self.faceless:
             raise FaceError(self.faceless)
         found = find_faces(rgb) if self.landmarks is None else self._first_landmarks()
+        if self.from_left is not None:
+            i, n = self.from_left
+            if len(found) < n:
+                raise FaceError(f"{n} faces are to speak, and {len(found)} are in the picture.")
+            found = [sorted(found[:n], key=lambda face: float(face.centre[0]))[i]]
         return pick(found, self.index, self.point)
 
     def through(self, way: Mapping) -> WantedFace:

@@ -41,7 +41,7 @@ class Forecast:
 
     engine: its name.   title: for people.   reason: why it was chosen; empty = it was asked for.
     size: of a frame.   windows: pieces in which the frames are made.
-    seconds: to draw all frames, from a rate measured on this machine; None = not measured yet.
+    seconds: to draw and encode all frames, as measured on this machine; None = not measured yet.
     memory: bytes of main memory.   device, device_memory: what computes, and bytes there.
     missing: weights that are not there.
     """
@@ -78,10 +78,10 @@ class Forecast:
         if self.seconds is None:
             return "how long was not measured here yet"
         if self.seconds < 1:
-            return "less than a second to draw"
+            return "less than a second"
         if self.seconds < 100:
-            return f"about {self.seconds:.0f} s to draw"
-        return f"about {self.seconds / 60:.0f} min to draw"
+            return f"about {self.seconds:.0f} s"
+        return f"about {self.seconds / 60:.0f} min"
 
     def as_dict(self) -> dict[str, Any]:
         """For programs; seconds, bytes."""

@@ -22,6 +22,7 @@ WRITTEN = {  # seconds of the longest sound and the rate of the picture: frames,
     "extend_a_still": 15,
     "talking_portrait": 15,
     "vocals_drive_the_mix": 33,  # 1.3 s of the mix, the vocals are 1 s
+    "noisy_drive_clean_sound": 17,  # 8n+1
     "two_people_talking": 35,  # 0.6 s, then 0.8 s
     "ping_pong_a_clip": 15,  # at the clip's own 24 frames/s
     "pan_zoom_for_infinitetalk": 17,  # 4k+1

@@ -19,14 +19,16 @@ from imgsync_core.errors import FaceError, InputError, MemoryLimitError, OutputE
 from imgsync_core.face.wanted import WantedFace
 from imgsync_core.job import Animation, Job, prepare, render
 from imgsync_core.machine import Device, Machine
-from imgsync_core.media.encoding import PRESETS
+from imgsync_core.media.encoding import PRESETS, preset
 from imgsync_core.media.extend import Extension
 from imgsync_core.media.frames import ArrayFrames, FrameSource, StillFrames
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound, trim
+from imgsync_core.media.trial import seconds_to_encode
 from imgsync_core.models.published import named
 from imgsync_core.plan import choice
 from imgsync_core.plan.forecast import LARGE, forecast, preview_frames, too_large
+from imgsync_core.plan.pace import Pace
 from imgsync_core.plan.rate import Timed
 from imgsync_core.timeline import Timeline
 from imgsync_core.watcher import Watcher
@@ -550,17 +552,20 @@ def test_auto_keeps_to_the_device_of_its_host(talk, tmp_path, device, chosen):
     assert taken.engine == chosen
 
 
-def timed(monkeypatch, kind: str, *seconds: float) -> float | None:
-    """What a job says it takes a frame, whose reads after the first take so many seconds."""
-    ticks = [0.0]
+def timed(monkeypatch, kind: str, *seconds: float, after=0.0, encoding=0.0) -> float | None:
+    """What a job says it takes a frame, whose reads after the first take so many seconds.
+
+    after: seconds that whoever reads does something else.
+    """
+    ticks = [0.0, 0.0]
     for lasted in seconds:
-        ticks += [ticks[-1], ticks[-1] + lasted]
+        ticks += [ticks[-1] + after, ticks[-1] + after + lasted]
     clock = SimpleNamespace(perf_counter=iter(ticks).__next__)
     monkeypatch.setattr("imgsync_core.plan.rate.time", clock)
-    still = StillFrames(Picture(np.zeros((8, 8, 3), np.uint8)), Fraction(25))
-    frames = Timed(still, kind, True)
-    for _ in range(1 + len(seconds)):
-        frames.read(0, 1)
+    frames = Timed(Counted(), kind, True)
+    frames.encoding = encoding
+    for i in range(1 + len(seconds)):
+        frames.read(i, i + 1)
     return frames.seconds_a_frame
 
 
@@ -575,6 +580,86 @@ def test_many_frames_count_more_than_a_few_of_the_next_job(monkeypatch):
     assert timed(monkeypatch, "a", *[0.1, 0.3] * 20) == pytest.approx(0.2)  # the mean
     assert timed(monkeypatch, "a", 3.0, 3.0) == pytest.approx(0.2)
     assert timed(monkeypatch, "b", 3.0, 3.0) == pytest.approx(3.0)
+
+
+def test_a_job_that_ran_counts_with_its_encoder(monkeypatch):
+    """What passes between two reads is the encoder's; a few frames are encoded on trial."""
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    assert timed(monkeypatch, "a", 0.2, 0.2, encoding=0.03) == pytest.approx(0.23)
+    assert timed(monkeypatch, "a", *[0.2] * 40, after=0.1, encoding=9.0) == pytest.approx(0.3)
+    assert timed(monkeypatch, "a", 0.5, encoding=9.0) == pytest.approx(0.3)  # the next job
+
+
+def test_frames_here_and_there_are_no_job(monkeypatch):
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    class Steady(Counted):
+        def read(self, start, stop):
+            now[0] += 0.1
+            return super().read(start, stop)
+
+    frames = Timed(Steady(), "here", True)
+    for i in range(80):
+        now[0] += 50  # somebody looks at it
+        frames.read(i * 7 % 100, i * 7 % 100 + 1)
+    assert frames.seconds_a_frame == pytest.approx(0.1) and not frames.is_known
+
+
+@pytest.mark.parametrize("size", [(64, 48), (641, 479)])
+def test_encoding_is_tried(size):
+    noise = np.random.default_rng(0).integers(0, 255, (4, *size[::-1], 3), np.uint8)
+    began = time.perf_counter()
+    each = seconds_to_encode(noise, preset("mp4-h264"), Fraction(25))
+    assert 0 < each < time.perf_counter() - began
+
+
+# -- while it runs --
+
+
+def pace_of(monkeypatch, rates) -> Pace:
+    """After runs of (seconds, frames a second), told 20 times a second; 1000 frames in all."""
+    pace, now, done = Pace(), 100.0, 0.0
+    monkeypatch.setattr("imgsync_core.plan.pace.time.perf_counter", lambda: now)
+    pace.read(0, 1000)
+    for seconds, rate in rates:
+        for _ in range(round(20 * seconds)):
+            now, done = now + 0.05, done + rate / 20
+            pace.read(done, 1000)
+    return pace
+
+
+@pytest.mark.parametrize(
+    ("rates", "rate"),
+    [
+        ([(10, 20)], 20),
+        ([(10, 0), (10, 30)], 30),  # what is done once does not count for long
+        ([(20, 2), (20, 20)], 20),  # a machine that was busy does not either
+        ([(5, 40), (40, 4)], 4),  # and one that is busy now does
+        ([(600, 0.5)], 0.5),
+    ],
+)
+def test_what_is_left_follows_what_is_measured(monkeypatch, rates, rate):
+    pace = pace_of(monkeypatch, rates)
+    done = sum(seconds * each for seconds, each in rates)
+    assert pace.rate == pytest.approx(rate, rel=0.05)
+    assert pace.left == pytest.approx((1000 - done) / rate, rel=0.05)
+    assert len(pace._readings) <= 64  # however long it runs
+
+
+def test_nothing_is_said_of_a_pace_that_is_not_known():
+    pace = Pace()
+    assert pace.rate is None and pace.left is None and pace.words() == ""
+    pace.read(3, 10)
+    assert pace.words() == ""
+
+
+@pytest.mark.parametrize(("left", "words"), [(0.4, ""), (40, "0:40 left"), (3725, "1:02:05 left")])
+def test_time_left_in_words(monkeypatch, left, words):
+    pace = pace_of(monkeypatch, [(10, 1)])
+    pace._total = 10 + left
+    assert pace.words() == (f"1 frames/s, {words}" if words else "")
 
 
 @pytest.mark.parametrize(("size", "told"), [((4096, 2304), False), ((7680, 4320), True)])

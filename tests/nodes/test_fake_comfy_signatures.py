@@ -19,7 +19,15 @@ pytestmark = [
 SOCKETS = ["Image", "Mask", "Audio", "Video", "AnyType", "MultiType", "MatchType"]
 WIDGETS = ["Boolean", "Int", "Float", "String", "Combo", "Color"]
 PORTS = [f"{name}.{port}" for name in SOCKETS + WIDGETS for port in ("Input", "Output")]
-OTHERS = ["DynamicCombo.Input", "DynamicCombo.Option", "Schema", "NodeOutput"]
+OTHERS = [
+    "DynamicCombo.Input",
+    "DynamicCombo.Option",
+    "Autogrow.Input",
+    "Autogrow.TemplatePrefix",
+    "NodeReplace",
+    "Schema",
+    "NodeOutput",
+]
 ENUMS = ["FolderType", "UploadType", "NumberDisplay", "ControlAfterGenerate", "Hidden"]
 FUNCTIONS = [("folder_paths", "folder_paths.py"), ("model_management", "comfy/model_management.py")]
 CLASSES = [

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from . import help_pages
+
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ["es", "fr", "ja", "ko", "pt-BR", "ru", "zh", "zh-TW"]  # English: the schema itself
 NODES = [
@@ -128,6 +130,19 @@ def test_chinese_help_page(pack, node_id):
     for i, port in enumerate(schema.outputs):
         name = names["outputs"][str(i)]["name"]
         assert f"{port.display_name}\uff08{name}\uff09" in text, f"{node_id}/zh.md: output {i}"
+
+
+@pytest.mark.parametrize("lang", help_pages.WORDS)
+@pytest.mark.parametrize("node_id", NODES)
+def test_first_screen_in_other_languages(pack, node_id, lang):
+    """Every language has one; it says what the node itself does, and names all of its inputs."""
+    assert {*help_pages.WORDS, "zh"} == set(LANGUAGES)
+    text = help_pages.place(node_id, lang).read_text(encoding="utf-8")
+    assert text == help_pages.page(node_id, lang), "run python tests/nodes/help_pages.py"
+    schema = pack.nodes[node_id].GET_SCHEMA()
+    for port in schema.inputs:
+        assert f"| `{port.id}`: " in text
+    assert text.count("\n| ") == len(schema.inputs) + len(schema.outputs) + 4
 
 
 def test_help_and_translations_are_in_the_package():

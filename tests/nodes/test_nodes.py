@@ -676,7 +676,7 @@ def test_load_portrait_reads_linked_points_when_it_runs(pack, drawn):
 @pytest.mark.parametrize("n", [1, 44099, 44100, 44101])
 def test_audio_duration(pack, run, fps, n):
     audio = {"waveform": torch.rand(1, 2, n), "sample_rate": 44100, "extra": "kept"}
-    seconds, frames, rate, sample_rate, padded = duration(pack, run, audio, fps=fps)
+    seconds, frames, rate, sample_rate, padded, _ = duration(pack, run, audio, fps=fps)
     exact = Fraction(fps).limit_denominator(1001)
     assert frames == -(-n * exact // 44100) and sample_rate == 44100 and padded["extra"] == "kept"
     assert rate == float(exact) and seconds == float(frames / exact)
@@ -686,7 +686,7 @@ def test_audio_duration(pack, run, fps, n):
 
 
 def test_audio_duration_edits_before_it_counts(pack, run):
-    _, frames, _, _, audio = duration(
+    _, frames, _, _, audio, _ = duration(
         pack, run, tone(10.0), start=1.0, duration=2.0, pad_start=0.5, pad_end=0.25, grid="4k+1"
     )
     assert frames == 69  # 2.75 s are 68.75 frames
@@ -1013,6 +1013,34 @@ def test_frames_arrive_as_previews_and_not_too_many(extend, mux, comfy, tmp_path
 
 
 @pytest.mark.ffmpeg
+def test_what_drives_may_be_noisy_and_what_is_heard_is_clean(pack, run):
+    node, sound = pack.nodes["ImgSyncAudioDuration"], tone(1.0, 16000)
+    words = {"audio": sound, "fps": 25.0, "grid": "8n+1", "start": 0.0, "duration": 0.0,
+             "pad_start": 0.0, "pad_end": 0.0, "loudness": 0.0}  # fmt: skip
+    seconds, frames, _, _, heard, drive = run(node, noise=-40.0, **words).args
+    assert frames == 25 and seconds == 1.0
+    assert torch.equal(heard["waveform"], sound["waveform"])
+    noise = drive["waveform"] - heard["waveform"]
+    assert 20 * torch.log10(noise.square().mean().sqrt()) == pytest.approx(-40, abs=0.3)
+    assert torch.equal(run(node, **words).args[5]["waveform"], heard["waveform"])  # as before
+
+
+def test_the_time_left_is_told_to_the_node_that_runs(pack, comfy, monkeypatch):
+    """By what was measured while it runs, at most once a second."""
+    host, told, now = pack.part("nodes.host"), [], [100.0]
+    monkeypatch.setattr(host, "get_executing_context", lambda: SimpleNamespace(node_id="5:7"))
+    monkeypatch.setattr(host, "tell", lambda event, what: told.append((event, what)))
+    for clock in ("monotonic", "perf_counter"):
+        monkeypatch.setattr(f"time.{clock}", lambda: now[0])
+    watcher = host.watching(100)
+    for done in range(1, 51):
+        now[0] += 0.25
+        watcher.progress(done, 100)
+    assert len(told) == 12 and {event for event, _ in told} == {"imgsync.pace"}
+    assert told[-1][1] == {"node": "5:7", "text": "48 %, 0:13 left"}
+    assert comfy.progress[-1][:2] == (50, 100)
+
+
 def test_save_video_of_core(extend, comfy, tmp_path):
     video, _ = extend(counted(5), tone(1.0), mode={"mode": "ping-pong"})
     for name, codec, expected in (

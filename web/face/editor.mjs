@@ -82,11 +82,7 @@ export class FaceEditor {
     this.pointers = new Map();
     /** @type {{name: string, grip: number[], before: ReturnType<FaceEditor["state"]>, went: boolean} | null} */
     this.drag = null;
-    this.build();
-  }
-
-  build() {
-    const { words } = this.around;
+    const { words } = around;
     this.element = html("div", "imgsync-face");
     this.element.dataset.captureWheel = "true"; // Nodes 2.0: the wheel is ours while we have the focus
     this.stage = /** @type {SVGSVGElement} */ (svg("svg", { class: "stage", tabindex: 0, role: "group", "aria-label": words.editor }, this.element));
@@ -133,7 +129,6 @@ export class FaceEditor {
 
   listen() {
     const { stage, element } = this;
-    if (!stage || !element) return;
     stage.addEventListener("pointerdown", (e) => this.down(e));
     stage.addEventListener("pointermove", (e) => this.move(e));
     for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, (e) => this.up(/** @type {PointerEvent} */ (e)));
@@ -154,8 +149,8 @@ export class FaceEditor {
     this.future = [];
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.message = this.around.words.looking;
-    this.tell("looking");
-    this.picture?.setAttribute("href", url);
+    this.element.dataset.state = "looking"; // for tests
+    this.picture.setAttribute("href", url);
     this.draw();
   }
 
@@ -166,35 +161,29 @@ export class FaceEditor {
     this.placed = new Set();
     this.points = looked.placed;
     this.message = looked.error && text ? looked.error : "";
-    this.picture?.setAttribute("width", String(looked.size[0]));
-    this.picture?.setAttribute("height", String(looked.size[1]));
-    this.tell("ready");
+    this.picture.setAttribute("width", String(looked.size[0]));
+    this.picture.setAttribute("height", String(looked.size[1]));
+    this.element.dataset.state = "ready";
     this.draw();
   }
 
   /** No answer. @param {string} why */
   fail(why) {
     this.message = why || this.around.words.unknown;
-    this.tell("failed");
+    this.element.dataset.state = "failed";
     this.draw();
-  }
-
-  /** Mark the element for style sheets and tests. @param {string} state */
-  tell(state) {
-    if (this.element) this.element.dataset.state = state;
   }
 
   /** Px of the picture for one px of the page before the canvas is zoomed, and the view's corner. */
   measure() {
     const [w, h] = this.looked?.size ?? [1, 1];
-    const wide = Math.max(this.stage?.clientWidth ?? 0, 1);
-    const high = Math.max(this.stage?.clientHeight ?? 0, 1);
+    const wide = Math.max(this.stage.clientWidth, 1);
+    const high = Math.max(this.stage.clientHeight, 1);
     const px = Math.max(w / wide, h / high) / this.view.zoom;
     return { px, wide: wide * px, high: high * px, x: this.view.x * w - (wide * px) / 2, y: this.view.y * h - (high * px) / 2 };
   }
 
   draw() {
-    if (!this.stage || !this.frames || !this.lines || !this.knobs || !this.status || !this.place) return;
     const { px, x, y, wide, high } = this.measure();
     this.stage.setAttribute("viewBox", `${x} ${y} ${wide} ${high}`);
     this.stage.style.setProperty("--px", String(px));
@@ -202,7 +191,7 @@ export class FaceEditor {
     const seen = this.looked && viewOf(this.fit, this.looked.size, this.points);
     this.cut = Boolean(seen && this.looked && this.points && cuts(seen, this.looked.size, this.points));
     const [w, h] = this.looked?.size ?? [0, 0];
-    this.shade?.setAttribute("d", seen ? `M0 0H${w}V${h}H0ZM${seen[0]} ${seen[1]}v${seen[3]}h${seen[2]}v${-seen[3]}Z` : "");
+    this.shade.setAttribute("d", seen ? `M0 0H${w}V${h}H0ZM${seen[0]} ${seen[1]}v${seen[3]}h${seen[2]}v${-seen[3]}Z` : "");
     this.lines.replaceChildren();
     this.knobs.style.display = this.points ? "" : "none";
     if (this.points) {
@@ -213,20 +202,18 @@ export class FaceEditor {
         for (const [kind, d] of lines(this.points)) svg("path", { d, class: `${kind} ${layer}` }, this.lines);
       }
       for (const [name, at] of Object.entries(handles(this.points))) {
-        this.handles?.[name]?.setAttribute("transform", `translate(${at[0]} ${at[1]}) scale(${px})`);
+        this.handles[name]?.setAttribute("transform", `translate(${at[0]} ${at[1]}) scale(${px})`);
       }
     }
     const wrong = this.points ? problem(this.points) : "";
     this.status.textContent = this.sentence(wrong);
     this.status.title = this.status.textContent;
-    this.element?.classList.toggle("unsure", Boolean(!wrong && (this.cut || this.doubt())));
+    this.element.classList.toggle("unsure", Boolean(!wrong && (this.cut || this.doubt())));
     this.status.classList.toggle("wrong", Boolean(wrong) || (this.message !== "" && this.message !== this.around.words.looking));
     this.place.hidden = !this.looked || Boolean(this.points);
-    if (this.buttons) {
-      this.buttons.undo.disabled = !this.past.length;
-      this.buttons.redo.disabled = !this.future.length;
-      this.buttons.reset.disabled = !this.text;
-    }
+    this.buttons.undo.disabled = !this.past.length;
+    this.buttons.redo.disabled = !this.future.length;
+    this.buttons.reset.disabled = !this.text;
   }
 
   /** What the server is not sure of in these very points. */
@@ -251,7 +238,7 @@ export class FaceEditor {
     const faces = this.looked?.faces ?? [];
     const others = faces.length < 2 ? [] : faces.filter((face) => !this.points || !holds(face.box, this.points.oval));
     const wanted = others.map((face) => `${face.box}`).join(";");
-    if (!this.frames || this.frames.getAttribute("data-of") === wanted) return;
+    if (this.frames.getAttribute("data-of") === wanted) return;
     const focused = this.frames.contains(document.activeElement);
     this.frames.setAttribute("data-of", wanted);
     this.frames.replaceChildren();
@@ -264,7 +251,7 @@ export class FaceEditor {
       svg("rect", { x, y, width, height }, group);
       svg("text", { x, y }, group).textContent = String(number);
     }
-    if (focused) this.stage?.focus();
+    if (focused) this.stage.focus();
   }
 
   // -- changes --
@@ -289,12 +276,7 @@ export class FaceEditor {
 
   /** @param {Points} points */
   keep(points) {
-    if (!this.looked) return;
-    this.points = points;
-    this.text = toText(points, this.looked.size);
-    this.message = "";
-    this.around.write(this.text);
-    this.draw();
+    if (this.looked) this.restore({ text: toText(points, this.looked.size), points, placed: this.placed });
   }
 
   /** Another value altogether. @param {string} text @param {Points | null} points */
@@ -358,7 +340,7 @@ export class FaceEditor {
 
   /** Px of the picture under the pointer, whatever the canvas is scaled by. @param {{clientX: number, clientY: number}} event */
   at(event) {
-    const box = /** @type {SVGSVGElement} */ (this.stage).getBoundingClientRect();
+    const box = this.stage.getBoundingClientRect();
     const { x, y, wide, high } = this.measure();
     return [x + ((event.clientX - box.left) / box.width) * wide, y + ((event.clientY - box.top) / box.height) * high];
   }
@@ -370,10 +352,10 @@ export class FaceEditor {
     if (!this.points) return null;
     const [x, y] = this.at(event);
     const apart = Object.entries(handles(this.points))
-      .filter(([name]) => this.handles?.[name])
+      .filter(([name]) => this.handles[name])
       .map(([name, at]) => /** @type {[number, string]} */ ([Math.hypot(at[0] - x, at[1] - y), name]));
     const [distance, name] = apart.reduce((a, b) => (b[0] < a[0] ? b : a));
-    return distance <= REACH * this.measure().px ? this.handles?.[name] : null;
+    return distance <= REACH * this.measure().px ? this.handles[name] : null;
   }
 
   /** @param {PointerEvent} event */
@@ -385,7 +367,7 @@ export class FaceEditor {
     const held = /** @type {SVGElement} */ (this.nearest(event) ?? frame ?? this.stage);
     held.focus({ preventScroll: true });
     this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
-    this.stage?.setPointerCapture(event.pointerId);
+    this.stage.setPointerCapture(event.pointerId);
     if (held.dataset.face) return this.choose(Number(held.dataset.face));
     const name = held.dataset.name ?? "";
     const at = this.at(event);
@@ -441,7 +423,7 @@ export class FaceEditor {
 
   /** @param {WheelEvent} event */
   wheel(event) {
-    const ours = this.element?.contains(document.activeElement) && !event.ctrlKey && this.looked;
+    const ours = this.element.contains(document.activeElement) && !event.ctrlKey && this.looked;
     if (!ours && !this.around.pass(event)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 from . import folder_paths, media, model_management, schema
 
@@ -19,6 +20,17 @@ class ComfyExtension(ABC):
 
     @abstractmethod
     async def get_node_list(self) -> list[type[schema.ComfyNode]]: ...
+
+
+class ComfyAPI:
+    """Keeps what is registered, as the server does."""
+
+    replacements: ClassVar[list] = []
+
+    class node_replacement:
+        @staticmethod
+        async def register(replacement) -> None:
+            ComfyAPI.replacements.append(replacement)
 
 
 class ProgressBar:
@@ -43,6 +55,10 @@ def set_progress_bar_global_hook(function) -> None:
     ProgressBar.hook = staticmethod(function) if function else None
 
 
+def get_executing_context() -> None:
+    """Which node runs: none, as outside of a prompt."""
+
+
 def _module(name: str, **contents) -> ModuleType:
     module = ModuleType(name)
     vars(module).update(contents)
@@ -52,6 +68,7 @@ def _module(name: str, **contents) -> ModuleType:
 def _modules() -> dict[str, ModuleType]:
     latest = _module(
         "comfy_api.latest",
+        ComfyAPI=ComfyAPI,
         ComfyExtension=ComfyExtension,
         io=schema,
         ui=SimpleNamespace(
@@ -83,6 +100,10 @@ def _modules() -> dict[str, ModuleType]:
         "comfy_api": _module("comfy_api", __path__=[], latest=latest),
         "comfy_api.latest": latest,
         "comfy_api.v0_0_2": latest,  # in the real one too it hands on what `latest` has
+        "comfy_execution": _module("comfy_execution", __path__=[]),
+        "comfy_execution.utils": _module(
+            "comfy_execution.utils", get_executing_context=get_executing_context
+        ),
         "folder_paths": folder_paths,
     }
 

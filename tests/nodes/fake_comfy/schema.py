@@ -230,6 +230,20 @@ class DynamicCombo(ComfyTypeIO, io_type="COMFY_DYNAMICCOMBO_V3"):
             return [self] + [inner for option in self.options for inner in option.inputs]
 
 
+class Autogrow(ComfyTypeIO, io_type="COMFY_AUTOGROW_V3"):
+    Output = None
+
+    class TemplatePrefix(Recorded):
+        takes = "input! prefix! min=1 max=10"
+
+    class Input(Input):
+        takes = f"id! template! {SHOWN} extra_dict"
+
+
+class NodeReplace(Recorded):
+    takes = "new_node_id! old_node_id! old_widget_ids input_mapping output_mapping"
+
+
 @dataclass
 class Schema:
     node_id: str
