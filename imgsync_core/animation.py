@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .face.wanted import WantedFace
     from .plan.forecast import Forecast
     from .plan.rate import Timed
+    from .spool.jobs import Spool
+    from .spool.store import Store
 
 BUILT_IN = "built-in"
 
@@ -58,6 +60,7 @@ class Stage:
     extension: how a clip lasts, or a camera moves; None = as the engine has it.
     machine: what there is to work with; None = look.
     place: on the disk that will have to hold the result; None = not known.
+    spool: where finished frames of a costly engine are kept; None = nowhere.
     """
 
     sound: Sound
@@ -65,6 +68,7 @@ class Stage:
     extension: Extension | None = None
     machine: Machine | None = None
     place: Path | None = None
+    spool: Spool | None = None
     watcher: Watcher = NOBODY
 
 
@@ -73,6 +77,7 @@ class Animated:
     """Frames of a face that speaks, not yet drawn, and what was found out on the way.
 
     face: in the first frame that shows it; None where there is none.
+    store: where finished frames are kept; None = nowhere.
     """
 
     frames: FrameSource
@@ -80,6 +85,7 @@ class Animated:
     speech: Speech
     forecast: Forecast
     notes: tuple[str, ...]
+    store: Store | None
 
 
 def animated(clip: FrameSource, how: Animation, stage: Stage) -> Animated:
@@ -105,6 +111,7 @@ class _Animating:
         self.speech = Speech(stage.sound)
         self.reason, self.options = "", dict(how.options)
         self.notes: list[str] = []
+        self.store: Store | None = None
 
     def made(self, clip: FrameSource) -> Animated:
         from .face.doubt import cut_off, doubt
@@ -130,7 +137,7 @@ class _Animating:
         expected = self._forecast(engine, drawn)
         frames = self._seen_by_camera(drawn)
         face = seen[1] if seen else None
-        return Animated(frames, face, self.speech, expected, tuple(self.notes))
+        return Animated(frames, face, self.speech, expected, tuple(self.notes), self.store)
 
     def _face(self, clip: FrameSource) -> tuple[tuple[int, Face] | None, str]:
         """The first frame with the face and where; or None, and why."""
@@ -182,11 +189,39 @@ class _Animating:
 
         still = clip.n_frames == 1
         shown, track = self._stage(engine, clip, seen)
-        drawn = engine.animate(Scene(shown, track, self.speech, self.timeline, self.how.seed))
+        self.store = self._stored(engine.spec, clip, seen)
+        scene = Scene(shown, track, self.speech, self.timeline, self.how.seed, self.store)
+        drawn = engine.animate(scene)
         options = tuple(sorted(self.options.items()))
         lively = self.how.lively is not None
         name, device = engine.spec.name, self.host.device.torch_name
         return Timed(drawn, (name, device, drawn.size, still, lively, options), still)
+
+    def _stored(
+        self, spec: EngineSpec, clip: FrameSource, seen: tuple[int, Face] | None
+    ) -> Store | None:
+        """Where this very job keeps what is finished; says how much there is already."""
+        from .engines.options import checked
+        from .plan.sameness import Drawn
+        from .spool.store import kept_in_words
+
+        spool = self.stage.spool
+        if spool is None or not spec.streams:
+            return None
+        begin, face = seen or (0, None)
+        drawn = Drawn(
+            spec, checked(spec.options, self.options, spec.name), self.host, clip, begin, face,
+            self.who, self.speech.sound, self.timeline, self.stage.extension, self.how.lively,
+            self.how.seed,
+        )  # fmt: skip
+        parts = drawn.parts(spool)
+        if parts is None:
+            return None
+        n = self.timeline.n_frames
+        store = spool.store(parts, n, spec.name)
+        if ready := store.ready():
+            self.notes.append(kept_in_words(ready, n))
+        return store
 
     def _stage(
         self, engine: Engine, clip: FrameSource, seen: tuple[int, Face] | None

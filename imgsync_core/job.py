@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .audio.speech import Speech
     from .face.geometry import Face
     from .plan.forecast import Forecast
+    from .spool.jobs import Spool
+    from .spool.store import Store
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Prepared:
     face: that is moved, in the first frame that shows it.   speech: what was heard of the sound.
     forecast: what drawing will take; both are None where nothing is animated.
     notes: what was done in another way than was asked for.
+    store: where finished frames are kept until all are written; None = nowhere.
     """
 
     frames: FrameSource
@@ -100,6 +103,7 @@ class Prepared:
     speech: Speech | None = None
     forecast: Forecast | None = None
     notes: tuple[str, ...] = ()
+    store: Store | None = None
 
     @property
     def reason(self) -> str:
@@ -122,6 +126,7 @@ def prepare(
     *,
     machine: Machine | None = None,
     place: Path | None = None,
+    spool: Spool | None = None,
     watcher: Watcher = NOBODY,
 ) -> Prepared:
     """Open what a job names and decide how it is done; nothing is written. Raises ImgSyncError.
@@ -129,6 +134,8 @@ def prepare(
     machine: what there is to work with; None = look.
     place: file or folder on the disk that will have to hold the result, so that no face is
         animated in vain; None = not known.
+    spool: where finished frames of a costly engine are kept, so that the same job goes on from
+        there after an interruption; None = nowhere.
     watcher: can cancel, and sees a few frames that are drawn to learn how fast that goes.
     """
     source = open_source(job.picture, job.fps, strict=job.strict)
@@ -143,14 +150,15 @@ def prepare(
             return Prepared(_extended(source, job, timeline.n_frames), sound, timeline)
         if sound is None:
             raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-        stage = Stage(sound, timeline, job.extension, machine, place, watcher)
+        stage = Stage(sound, timeline, job.extension, machine, place, spool, watcher)
         how = job.animation
         if how.who is not None and not job.fit.is_identity:
             how = replace(how, who=how.who.through(job.fit.mapping(*source.size)))
         made = animated(_fitted(source, job.fit), how, stage)
         return Prepared(
-            made.frames, sound, timeline, made.face, made.speech, made.forecast, made.notes
-        )
+            made.frames, sound, timeline, made.face, made.speech, made.forecast, made.notes,
+            made.store,
+        )  # fmt: skip
     except BaseException:
         source.close()
         raise
@@ -184,6 +192,7 @@ def render(
         watcher=watcher,
     ) as out:
         out.write_source(prepared.frames)
+    prepared.frames.finish()
     return out.report
 
 
