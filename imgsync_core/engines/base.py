@@ -119,11 +119,13 @@ class Chunk:
     carried(): all that making goes on with after these frames, by name, so that it can begin
         there (see `runtime.resuming`); to be asked before the next chunk is. None: it cannot.
     t may be 0, where work was done of which no frame is finished yet.
+    kept: they were drawn and kept by a run before.
     """
 
     data: np.ndarray
     start: int
     carried: Callable[[], Mapping[str, Any]] | None = None
+    kept: bool = False
 
     @property
     def stop(self) -> int:

@@ -74,7 +74,7 @@ Making = Callable[[Watcher, Point], Chunks]
 class Resumed:
     """Chunks that a store has, and between them those that are made and kept.
 
-    make: as of `Making`.   frame: (h, w, c).   reused: frames so far that were there.
+    make: as of `Making`.   frame: (h, w, c) of the frames.
     """
 
     def __init__(
@@ -82,7 +82,6 @@ class Resumed:
     ) -> None:
         self._make, self._store, self._n, self._frame = make, store, n_frames, frame
         self._keeping = True
-        self.reused = 0
 
     def chunks(self, watcher: Watcher) -> Chunks:
         """All chunks from the first frame on, made where they are missing."""
@@ -101,9 +100,8 @@ class Resumed:
                     continue
                 if len(frames):
                     watcher.check()
-                    self.reused += len(frames)
                     watcher.progress(frame + len(frames), self._n)
-                    yield Chunk(frames, frame)
+                    yield Chunk(frames, frame, kept=True)
                 number, frame = number + 1, frame + len(frames)
         finally:
             self._store.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -48,8 +48,8 @@ class StreamedFrames(View):
         super().__init__(source, timeline.n_frames)
         self.fps, self.size = timeline.fps, size or source.size
         self._make, self._watcher, self._store = make, NOBODY, store
-        self._resumed: Resumed | None = None
-        self._coming: Iterator[Chunk] | None = None
+        self._reused = 0
+        self._coming: Chunks | None = None
         self._held: list[Chunk] = []
 
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
@@ -64,6 +64,7 @@ class StreamedFrames(View):
         for chunk in self._until(start, stop):
             first, last = max(start, chunk.start), min(stop, chunk.stop)
             if first < last:
+                self._reused += chunk.kept * (last - first)
                 parts.append(chunk.data[first - chunk.start : last - chunk.start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -77,7 +78,7 @@ class StreamedFrames(View):
 
     @property
     def reused(self) -> int:
-        return 0 if self._resumed is None else self._resumed.reused
+        return self._reused
 
     def finish(self) -> None:
         self._coming, self._held = None, []
@@ -90,8 +91,8 @@ class StreamedFrames(View):
         if self._store is None:
             return self._make(self._forwarding(), BEGINNING)
         frame = self.size[1], self.size[0], self.channels
-        self._resumed = Resumed(self._make, self._store, self.n_frames, frame)
-        return self._resumed.chunks(self._forwarding())
+        resumed = Resumed(self._make, self._store, self.n_frames, frame)
+        return resumed.chunks(self._forwarding())
 
     def _forwarding(self) -> Watcher:
         """Tells whoever watches by then: frames outlive those who look at them."""
@@ -114,6 +115,8 @@ class StreamedFrames(View):
                 self._held.append(next(self._coming))
                 while len(self._held) > 1 and self._held[0].stop <= start:
                     self._held.pop(0)
+                if self._held[-1].stop >= self.n_frames:
+                    self._coming.close()  # it lets go of networks and the store
         except BaseException:
             self._coming, self._held = None, []
             raise
