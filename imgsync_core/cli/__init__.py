@@ -33,6 +33,10 @@ def _main(argv: Sequence[str] | None) -> int:
         return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
+    except MemoryError:
+        return _fail(
+            args, "There is not enough memory. Close other programs, or make the picture smaller."
+        )
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.")
 
