@@ -40,6 +40,9 @@ class Timed(View):
         self._began = True
         return frames
 
+    def digest(self) -> str | None:
+        return self.source.digest()
+
     def _note(self, seconds: float, n: int) -> None:
         """Of many frames the mean counts; a few on a busy machine would say far too much."""
         self._seconds, self._frames = self._seconds + seconds, self._frames + n

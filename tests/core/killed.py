@@ -16,10 +16,10 @@ import sys
 import wave
 from pathlib import Path
 
-import tiny_musetalk
+import tiny_latentsync
 from PIL import Image
 
-import imgsync_core.engines.musetalk.engine
+import imgsync_core.engines.latentsync.engine
 import imgsync_core.job
 import imgsync_core.media.muxer
 import imgsync_core.spool.files
@@ -90,7 +90,7 @@ def with_little_memory(words: list[str]) -> int:
 
 
 def main(folder: Path) -> None:
-    tiny_musetalk.write_all(folder / "weights")
+    tiny_latentsync.write_all(folder / "weights")
     Image.fromarray(demo_picture(512)).resize((128, 128)).save(folder / "still.png")
     with wave.open(str(folder / "voice.wav"), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
@@ -98,8 +98,8 @@ def main(folder: Path) -> None:
         file.writeframes((voice * 32767).astype("<i2").tobytes())
     out, log = folder / "out.mp4", folder / "log"
     words = ["animate", str(folder / "still.png"), str(folder / "voice.wav"), "-o", str(out),
-             "--engine", "musetalk", "--weights", str(folder / "weights"), "--device", "cpu",
-             "--overwrite"]  # fmt: skip
+             "--engine", "latentsync", "--weights", str(folder / "weights"), "--device", "cpu",
+             "--resolution", "64", "--steps", "1", "--overwrite"]  # fmt: skip
     spooled = [*words, "--spool", str(folder / "spool")]
     assert forked(log, lambda: imgsync([*words, "--no-spool"]))[0] == 0, log.read_text()
     wanted, found = out.read_bytes(), {}

@@ -80,6 +80,9 @@ class StreamedFrames(View):
     def reused(self) -> int:
         return self._reused
 
+    def digest(self) -> str | None:
+        return None if self._store is None else self._store.folder.name
+
     def finish(self) -> None:
         self._coming, self._held = None, []
         if self._store is not None:
