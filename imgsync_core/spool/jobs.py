@@ -74,7 +74,7 @@ class Spool:
 
     def job(self, name: str) -> Kept:
         """The job whose id begins like that. Raises InputError where none or several do."""
-        found = [job for job in self.jobs() if name and job.id.startswith(name)]
+        found = [job for job in self.jobs() if name and job.folder.name.startswith(name)]
         if len(found) != 1:
             what = "No job" if not found else "More than one job"
             raise InputError(f"{what} has an id that begins with {name!r}. See: imgsync jobs")

@@ -6,8 +6,8 @@
 Each kill is SIGKILL to a process of its own that runs ``imgsync animate`` on tiny random weights,
 at a random time of its run. Then the same command runs to its end. All is compared, byte by byte,
 with a run that nobody disturbed and that kept nothing. Processes are forked from this one, which
-has imported everything, so that a run is short. Prints a Markdown table; exits 1 where something
-is not as it should be. Needs a system with fork.
+has imported everything and read the weights, so that a run is short. Prints a Markdown table; exits
+1 where something is not as it should be. Needs a system with fork.
 
 A segment counts as drawn twice when the killed run had begun to draw it and it had to be drawn
 again: what was under way, and what was drawn but not yet on the disk.
@@ -42,32 +42,23 @@ import tiny_hallo2
 import tiny_latentsync
 import tiny_musetalk
 
-import imgsync_core.doctor
-import imgsync_core.job  # noqa: F401
 from imgsync_core.cli import main as imgsync
 from imgsync_core.demo import demo_picture, demo_speech
-from imgsync_core.engines.echomimic import engine as _echomimic  # noqa: F401
-from imgsync_core.engines.hallo2 import engine as _hallo2  # noqa: F401
-from imgsync_core.engines.latentsync import engine as _latentsync  # noqa: F401
-from imgsync_core.engines.musetalk import engine as _musetalk  # noqa: F401
+from imgsync_core.engines.runtime.networks import Library
 from imgsync_core.engines.runtime.stream import StreamedFrames
 from imgsync_core.spool.store import segments
 
-RATE, SECONDS = 16000, 2.0
+RATE, SECONDS = 16000, 1.28
 LEAST = 12  # frames of a segment
-ENGINES = {  # tiny weights, words that make it slow enough to be hit, picture
-    "hallo2": (tiny_hallo2, ["--resolution", "64", "--steps", "2"], "still.png"),
+ENGINES = {  # tiny weights, words for as little work as possible, share of the kills
+    "hallo2": (tiny_hallo2, ["--resolution", "64", "--steps", "1"], 0.35),
     "echomimic": (
         tiny_echomimic,
-        ["--resolution", "64", "--steps", "4", "--context", "8", "--overlap", "2"],
-        "still.png",
+        ["--resolution", "64", "--steps", "3", "--context", "8", "--overlap", "2"],
+        0.3,
     ),
-    "latentsync": (
-        tiny_latentsync,
-        ["--resolution", "64", "--steps", "2", "--lively"],
-        "still.png",
-    ),
-    "musetalk": (tiny_musetalk, [], "still.png"),
+    "latentsync": (tiny_latentsync, ["--resolution", "64", "--steps", "1", "--lively"], 0.3),
+    "musetalk": (tiny_musetalk, [], 0.05),  # its crops are never small
 }
 
 
@@ -95,6 +86,19 @@ def prepare(folder: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((voice * 32767).astype("<i2").tobytes())
+
+
+def share_networks() -> None:
+    """Let runs find the networks that this process has read."""
+    read = {}
+
+    def get(self, path, make, *how):
+        key = path, *how
+        if key not in read:
+            read[key] = make()
+        return read[key]
+
+    Library.get = get
 
 
 def begin(words: list[str], log: Path) -> int:
@@ -147,10 +151,10 @@ def drawn(log: Path, n_frames: int) -> tuple[bool, int, bool]:
 
 
 def words(folder: Path, engine: str, out: Path, *more: str) -> list[str]:
-    _, own, picture = ENGINES[engine]
+    own = ENGINES[engine][1]
     weights = ["--weights", str(folder / engine), "--device", "cpu"]
     return [
-        "animate", str(folder / picture), str(folder / "voice.wav"), "-o", str(out),
+        "animate", str(folder / "still.png"), str(folder / "voice.wav"), "-o", str(out),
         "--engine", engine, *weights, *own, *more,
     ]  # fmt: skip
 
@@ -216,6 +220,8 @@ def measure(folder: Path, engine: str, kills: int, rng: random.Random) -> Tally:
     """So many kills of one engine."""
     out = folder / f"{engine}.mp4"
     seconds = 0.0
+    if imgsync(words(folder, engine, out, "--no-spool", "--quiet", "--print", "path")):
+        raise SystemExit(f"{engine} does not run")
     for _ in range(2):  # the second one finds the files in memory
         began = time.perf_counter()
         status = ended(
@@ -238,12 +244,16 @@ def main() -> int:
     p.add_argument("--json", action="store_true")
     args = p.parse_args()
     torch.set_num_threads(1)
+    share_networks()
     rng, tallies = random.Random(args.seed), {}
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name))
-        for i, engine in enumerate(args.engines):
-            share = args.kills // len(args.engines) + (i < args.kills % len(args.engines))
-            tallies[engine] = measure(Path(name), engine, share, rng)
+        whole = sum(ENGINES[engine][2] for engine in args.engines)
+        left = args.kills
+        for engine in args.engines:
+            share = min(left, -(-args.kills * ENGINES[engine][2] // whole))
+            tallies[engine] = measure(Path(name), engine, int(share), rng)
+            left -= int(share)
     if args.json:
         print(json.dumps({k: vars(t) for k, t in tallies.items()}))
     else:
