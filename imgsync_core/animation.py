@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .face.wanted import WantedFace
     from .plan.forecast import Forecast
     from .plan.rate import Timed
+    from .spool.jobs import Spool
+    from .spool.store import Store
 
 BUILT_IN = "built-in"
 TRIED_BYTES = 16 << 20  # of frames that are encoded to see how long that takes
@@ -82,6 +84,7 @@ class Stage:
     extension: how a clip lasts, or a camera moves; None = as the engine has it.
     machine: what there is to work with; None = look.
     place: on the disk that will have to hold the result; None = not known.
+    spool: where finished frames of a costly engine are kept; None = nowhere.
     """
 
     sound: Sound
@@ -89,6 +92,7 @@ class Stage:
     extension: Extension | None = None
     machine: Machine | None = None
     place: Path | None = None
+    spool: Spool | None = None
     watcher: Watcher = NOBODY
 
 
@@ -98,6 +102,7 @@ class Animated:
 
     face: of who speaks first, in the first frame that shows it; None where there is none.
     speeches: what was heard of the voice of each.
+    stores: where finished frames are kept, of each who speaks; empty = nowhere.
     """
 
     frames: FrameSource
@@ -105,6 +110,7 @@ class Animated:
     speeches: tuple[Speech, ...]
     forecast: Forecast
     notes: tuple[str, ...]
+    stores: tuple[Store, ...]
 
 
 def animated(clip: FrameSource, how: Animation, stage: Stage) -> Animated:
@@ -134,6 +140,7 @@ class _Animating:
         self.speeches = tuple(Speech(voice) for voice in voices_of(how.cast, stage.sound))
         self.reason, self.options = "", dict(how.options)
         self.notes: list[str] = too_long(how.cast, stage.sound)
+        self.stores: list[Store] = []
 
     def made(self, clip: FrameSource) -> Animated:
         found = [self._face(clip, who) for who in self.people]
@@ -155,7 +162,9 @@ class _Animating:
         expected = self._forecast(engine, drawn)
         frames = self._seen_by_camera(drawn)
         face = seen[0][1] if seen[0] else None
-        return Animated(frames, face, self.speeches, expected, tuple(self.notes))
+        return Animated(
+            frames, face, self.speeches, expected, tuple(self.notes), tuple(self.stores)
+        )
 
     def _face(self, clip: FrameSource, who: WantedFace) -> tuple[Seen | None, str]:
         """The first frame with the face and where; or None, and why."""
@@ -257,7 +266,35 @@ class _Animating:
 
         speech, seed = self.speeches[number], self.how.seed + number
         shown, track = self._stage(engine, clip, number, seen)
-        return engine.animate(Scene(shown, track, speech, self.timeline, seed)), track
+        store = self._stored(engine.spec, clip, number, seen)
+        return engine.animate(Scene(shown, track, speech, self.timeline, seed, store)), track
+
+    def _stored(
+        self, spec: EngineSpec, clip: FrameSource, number: int, seen: Seen | None
+    ) -> Store | None:
+        """Where this very job keeps what is finished; says how much there is already."""
+        from .engines.options import checked
+        from .plan.sameness import Drawn
+        from .spool.store import kept_in_words
+
+        spool = self.stage.spool
+        if spool is None or not spec.streams:
+            return None
+        begin, face = seen or (0, None)
+        drawn = Drawn(
+            spec, checked(spec.options, self.options, spec.name), self.host, clip, begin, face,
+            self.people[number], self.speeches[number].sound, self.timeline,
+            self.stage.extension, self.how.lively, self.how.seed + number,
+        )  # fmt: skip
+        parts = drawn.parts(spool)
+        if parts is None:
+            return None
+        n = self.timeline.n_frames
+        store = spool.store(parts, n, spec.name)
+        if ready := store.ready():
+            self.notes.append(kept_in_words(ready, n))
+        self.stores.append(store)
+        return store
 
     def _stage(
         self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .audio.speech import Speech
     from .face.geometry import Face
     from .plan.forecast import Forecast
+    from .spool.jobs import Spool
+    from .spool.store import Store
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Prepared:
     speeches: what was heard of the voice of each who speaks.
     forecast: what drawing will take; both are None where nothing is animated.
     notes: what was done in another way than was asked for.
+    stores: where finished frames are kept until all are written, of each who speaks.
     """
 
     frames: FrameSource
@@ -105,11 +108,17 @@ class Prepared:
     speeches: tuple[Speech, ...] = ()
     forecast: Forecast | None = None
     notes: tuple[str, ...] = ()
+    stores: tuple[Store, ...] = ()
 
     @property
     def speech(self) -> Speech | None:
         """What was heard of the first who speaks."""
         return self.speeches[0] if self.speeches else None
+
+    @property
+    def kept(self) -> int:
+        """Frames from the first on that are kept, of all who speak."""
+        return min((store.ready() for store in self.stores), default=0)
 
     @property
     def reason(self) -> str:
@@ -132,6 +141,7 @@ def prepare(
     *,
     machine: Machine | None = None,
     place: Path | None = None,
+    spool: Spool | None = None,
     watcher: Watcher = NOBODY,
 ) -> Prepared:
     """Open what a job names and decide how it is done; nothing is written. Raises ImgSyncError.
@@ -139,6 +149,8 @@ def prepare(
     machine: what there is to work with; None = look.
     place: file or folder on the disk that will have to hold the result, so that no face is
         animated in vain; None = not known.
+    spool: where finished frames of a costly engine are kept, so that the same job goes on from
+        there after an interruption; None = nowhere.
     watcher: can cancel, and sees a few frames that are drawn to learn how fast that goes.
     """
     source = open_source(job.picture, job.fps, strict=job.strict)
@@ -153,12 +165,13 @@ def prepare(
             return Prepared(_extended(source, job, timeline.n_frames), sound, timeline)
         if sound is None:
             raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-        stage = Stage(sound, timeline, job.extension, machine, place, watcher)
+        stage = Stage(sound, timeline, job.extension, machine, place, spool, watcher)
         how = _through(job.animation, job.fit, source.size)
         made = animated(_fitted(source, job.fit), how, stage)
         return Prepared(
-            made.frames, sound, timeline, made.face, made.speeches, made.forecast, made.notes
-        )
+            made.frames, sound, timeline, made.face, made.speeches, made.forecast, made.notes,
+            made.stores,
+        )  # fmt: skip
     except BaseException:
         source.close()
         raise
@@ -192,6 +205,7 @@ def render(
         watcher=watcher,
     ) as out:
         out.write_source(prepared.frames)
+    prepared.frames.finish()
     return out.report
 
 

@@ -128,7 +128,9 @@ class AudioDrivenAnimate(io.ComfyNode):
             whole=length == "longest",
         )
         few = host.watching(previews_per_second=1000)  # there are few
-        prepared = prepare(job, machine=host.machine(), place=host.output_folder(), watcher=few)
+        prepared = prepare(
+            job, machine=host.machine(), place=host.output_folder(), spool=host.spool(), watcher=few
+        )
         notes = (*prepared.notes, *remarks)
         log.info("ImgSync: %s", prepared.forecast.sentence())
         shown = host.on_intermediate_device(to_image(_charts(prepared, seed, few)[None]))

@@ -32,6 +32,7 @@ from ..imgsync_core.machine import Device, Machine, look
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 from ..imgsync_core.models.published import default_folder, published
 from ..imgsync_core.plan.pace import Pace
+from ..imgsync_core.spool.jobs import Spool
 from ..imgsync_core.watcher import Watcher
 
 MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -308,6 +309,21 @@ def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
     _LENT[network] = lent  # once more if it was let go just now, on the timer's thread
     mm.load_models_gpu([lent])
     yield network
+
+
+SPOOL = "imgsync_spool"  # what extra_model_paths.yaml calls the folder of finished frames
+
+
+def spool() -> Spool:
+    """Where frames of costly engines are kept until their video is saved.
+
+    ComfyUI empties its temporary folder when it starts; another can be named for ``SPOOL`` in
+    extra_model_paths.yaml.
+    """
+    named = folder_paths.folder_names_and_paths.get(SPOOL)
+    if named and named[0]:
+        return Spool(Path(named[0][0]))
+    return Spool(Path(folder_paths.get_temp_directory()) / SPOOL)
 
 
 def output_folder() -> Path:

@@ -12,6 +12,7 @@ from comfy_api.v0_0_2 import Input, io
 
 from ..imgsync_core.errors import FaceError, InputError, PictureError, SoundError
 from ..imgsync_core.face.geometry import Face
+from ..imgsync_core.media.digest import of_frames
 from ..imgsync_core.media.file_sound import own_sound as sound_of_file
 from ..imgsync_core.media.frames import FrameSource, Held, Resampled
 from ..imgsync_core.media.sound import ArraySound, Part, Sound, trim
@@ -79,6 +80,9 @@ class TensorFrames(FrameSource):
             )
         frames = chunk.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
         return np.repeat(frames, 3, axis=-1) if frames.shape[-1] == 1 else frames
+
+    def digest(self) -> str:
+        return of_frames(self)
 
 
 def to_image(frames: np.ndarray) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import ImgSyncError, OutputError
-from . import animate, batch, completion, demo, doctor, extend, models, probe
+from . import animate, batch, completion, demo, doctor, extend, jobs, models, probe
 from .console import spoken
 from .journal import note
 from .parser import Parser, examples
@@ -24,13 +24,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(words)
+    args.words = words
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        note(args, " ".join(["imgsync", *(sys.argv[1:] if argv is None else argv)]))
+        note(args, " ".join(["imgsync", *words]))
         return args.run(args) or 0
     except ImgSyncError as e:
         return _fail(args, str(e))
+    except MemoryError:
+        return _fail(
+            args, "There is not enough memory. Close other programs, or make the picture smaller."
+        )
     except KeyboardInterrupt:
         return _fail(args, "Cancelled; nothing was written.")
 
@@ -67,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     probe.add(commands)
     demo.add(commands)
     models.add(commands)
+    jobs.add(commands, parser)
     doctor.add(commands)
     completion.add(commands, parser)
     return parser

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..job import Job, Prepared
     from ..media.muxer import Report
     from ..media.picture import RGB
+    from ..spool.jobs import Spool
 
 _MODES = ("hold", "loop", "ping-pong", "mirrored", "pan-zoom")
 _MOVES = ("zoom in", "zoom out", "pan left", "pan right", "pan up", "pan down", "drift")
@@ -193,11 +194,13 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
     began = time.perf_counter()
     encoding = preset_for(target, args.preset).tuned(args.crf, args.audio_bitrate)
     check_target(target, args.overwrite)
-    with prepare(job, place=target) as prepared:
+    spool = _spool(job, target, args)
+    with prepare(job, place=target, spool=spool) as prepared:
         if getattr(args, "dry_run", False):
             return _show_plan(prepared, target, args)
         _tell(prepared, args)
-        with Progress(args.quiet or args.json or bool(args.print)) as progress:
+        silent = args.quiet or args.json or bool(args.print)
+        with _telling_what_is_kept(prepared, args), Progress(silent) as progress:
             report = render(
                 prepared,
                 target,
@@ -207,6 +210,37 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
                 watcher=Watcher(progress=progress.step),
             )
         _show(report, prepared, time.perf_counter() - began, args)
+
+
+def _spool(job: Job, target: Path, args: argparse.Namespace) -> Spool | None:
+    """Where frames of a costly engine are kept, with what resumes this one video."""
+    from ..spool.jobs import Spool, default_folder
+
+    if getattr(args, "spool", None) is None or args.no_spool or args.dry_run:
+        return None
+    about = {
+        "picture": os.path.abspath(str(job.picture)),
+        "audio": job.sound and os.path.abspath(str(job.sound)),
+        "output": os.path.abspath(target),
+        "words": args.words,
+        "folder": os.getcwd(),
+    }
+    folder = Path(args.spool) if args.spool else default_folder()
+    return Spool(folder, round(args.spool_limit * 1e9), about)
+
+
+@contextlib.contextmanager
+def _telling_what_is_kept(prepared: Prepared, args: argparse.Namespace) -> Iterator[None]:
+    """Where a run ends early, say what of it is not lost."""
+    try:
+        yield
+    except BaseException:
+        kept = prepared.kept
+        if kept and not args.quiet:
+            frames = frames_in_words(prepared.timeline.n_frames)
+            how = "the same command goes on from there; see imgsync jobs"
+            print(f"imgsync: {kept} of {frames} are kept: {how}", file=sys.stderr)
+        raise
 
 
 def _show_plan(prepared: Prepared, target: Path, args: argparse.Namespace) -> None:

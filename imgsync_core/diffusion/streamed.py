@@ -13,7 +13,7 @@ first step and the last, however long the clip is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -57,6 +57,27 @@ class Streamed:
             latents = stage.push(latents)
         return latents
 
+    @property
+    def done(self) -> int:
+        """Windows that were worked on, counted for each step."""
+        return sum(stage.next for stage in self._stages)
+
+    @property
+    def unfinished(self) -> int:
+        """The first window that the last step has not worked on."""
+        return self._stages[-1].next
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is held between two pushes, as it is now, in main memory."""
+        each = enumerate(stage.state() for stage in self._stages)
+        return {f"{i}.{name}": x for i, state in each for name, x in state.items()}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on as then."""
+        for i, stage in enumerate(self._stages):
+            own = {k.removeprefix(f"{i}."): x for k, x in state.items() if k.startswith(f"{i}.")}
+            stage.restore(own, device)
+
     def _of(self, window: range, index: int) -> Predict:
         if window not in self._made:
             self._made[window] = self._within(window)
@@ -73,12 +94,25 @@ class _Stage:
         step: Step,
         weight: Callable[[int], Tensor],
     ) -> None:
-        self._windows, self._next = windows, 0
+        self._windows, self.next = windows, 0
         self._predict, self._step, self._weight = predict, step, weight
         self._start = 0  # the frame that what is held starts with
         self._held: Tensor | None = None
         self._total: Tensor | None = None
         self._share: Tensor | None = None
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is held: what has come in, and sums over the windows so far."""
+        held = {"held": self._held, "total": self._total, "share": self._share}
+        kept = {name: x.cpu().clone() for name, x in held.items() if x is not None}
+        return {**kept, "at": torch.tensor([self.next, self._start])}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on as then."""
+        self.next, self._start = state["at"].tolist()
+        if "held" in state:
+            self._held = state["held"].to(device)
+            self._total, self._share = state["total"].to(device), state["share"].to(device)
 
     def push(self, latents: Tensor) -> Tensor:
         """Latents before the step in, those after it out."""
@@ -89,15 +123,15 @@ class _Stage:
             held = torch.cat([self._held, latents], 2)
             total = torch.cat([self._total, torch.zeros_like(latents)], 2)
             share = torch.cat([self._share, share])
-        while self._next < len(self._windows):
-            window = self._windows[self._next]
+        while self.next < len(self._windows):
+            window = self._windows[self.next]
             at = slice(window.start - self._start, window.stop - self._start)
             if at.stop > held.shape[2]:
                 break
             counts = self._weight(len(window)).to(held)
             total[:, :, at] += self._predict(held[:, :, at], window) * counts[:, None, None]
             share[at] += counts
-            self._next += 1
+            self.next += 1
         n = self._finished(held.shape[2])
         out = total[:, :, :n] / share[:n, None, None]
         done = ddim(held[:, :, :n], out, self._step)
@@ -107,6 +141,6 @@ class _Stage:
 
     def _finished(self, n: int) -> int:
         """How many of the n frames that are held no later window will touch."""
-        if self._next == len(self._windows):
+        if self.next == len(self._windows):
             return n
-        return max(0, self._windows[self._next].start - self._start)
+        return max(0, self._windows[self.next].start - self._start)

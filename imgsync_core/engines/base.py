@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..media.extend import Mode
     from ..media.frames import FrameSource
     from ..media.sound import Sound
+    from ..spool.store import Store
     from ..timeline import Timeline
 
 Values = Mapping[str, Any]
@@ -79,6 +80,7 @@ class EngineSpec:
     takes: what it animates; of a clip, an engine that takes only a still gets the first frame.
     wants: of the face: its points, or only where it is (a crop); nothing = no face is looked for.
     options: that it has.   needs: files, the main one first; the others may lie beside it.
+    helps: files that it does without, though not as well; all of them or none.
     devices: kinds of them on which it is worth running, ``cpu``, ``cuda``, ``mps``.
     cost: bytes for options, size (width, height) and number of frames; measured, not guessed.
     windows: pieces in which a number of frames is made.
@@ -96,6 +98,7 @@ class EngineSpec:
     wants: Literal["points", "crop", "nothing"] = "points"
     options: tuple[Option, ...] = ()
     needs: tuple[Need, ...] = ()
+    helps: tuple[Need, ...] = ()
     devices: tuple[str, ...] = ("cuda", "mps")
     cost: Callable[[Values, tuple[int, int], int], Cost] = free_of_charge
     windows: Callable[[Values, int], int] = one_by_one
@@ -111,10 +114,18 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Finished frames: uint8 (t, h, w, c), and the number of the first."""
+    """Finished frames: uint8 (t, h, w, c), and the number of the first.
+
+    carried(): all that making goes on with after these frames, by name, so that it can begin
+        there (see `runtime.resuming`); to be asked before the next chunk is. None: it cannot.
+    t may be 0, where work was done of which no frame is finished yet.
+    kept: they were drawn and kept by a run before.
+    """
 
     data: np.ndarray
     start: int
+    carried: Callable[[], Mapping[str, Any]] | None = None
+    kept: bool = False
 
     @property
     def stop(self) -> int:
@@ -154,6 +165,7 @@ class Scene:
 
     source: one frame, or as many as ``Engine.frames_for`` says.   faces: the face to move in each.
     seed: of what is left to chance.
+    store: where an engine that streams keeps what is finished; None = nowhere.
     """
 
     source: FrameSource
@@ -161,6 +173,7 @@ class Scene:
     speech: Speech
     timeline: Timeline
     seed: int = 0
+    store: Store | None = None
 
 
 class Engine(ABC):

@@ -74,5 +74,13 @@ class Together(View):
             source.close()
 
     @property
+    def reused(self) -> int:
+        return min(source.reused for source, _ in self.parts)
+
+    def finish(self) -> None:
+        for source, _ in self.parts:
+            source.finish()
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(note for source, _ in self.parts for note in source.notes))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..errors import PictureError
 from ..timeline import MIN_FPS, parse_fps, round_half_up
+from .digest import of_frames
 from .frames import FrameSource
 from .notes import Notes
 from .opening import MediaFile, binary, name_of, refuse_bomb, refuse_many
@@ -133,6 +134,9 @@ class AnimatedFrames(FrameSource):
         if frame.shape[-1] < self.channels:
             return np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)])
         return np.ascontiguousarray(frame[..., : self.channels])
+
+    def digest(self) -> str:
+        return of_frames(self)
 
     def close(self) -> None:
         if self._image is not None:

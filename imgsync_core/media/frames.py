@@ -27,6 +27,7 @@ from ..timeline import (
     ping_pong_period,
 )
 from ..watcher import Watcher
+from .digest import derived, of_frames
 from .fit import Fit
 from .picture import RGB, Picture, compose
 
@@ -90,8 +91,30 @@ class FrameSource(ABC):
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Let go of open files. Reading afterwards opens them again."""
 
+    def digest(self) -> str | None:
+        """What tells the frames from others; None where they would have to be drawn for that."""
+        return None
 
-class StillFrames(FrameSource):
+    @property
+    def reused(self) -> int:
+        """Frames, of those read, that a run before had drawn and kept."""
+        return 0
+
+    def finish(self) -> None:  # noqa: B027 - most keep nothing
+        """All frames are where they were to go: what was kept of them on a disk is let go."""
+
+
+class _InMemory(FrameSource):
+    _frames: np.ndarray  # uint8 (t, h, w, c)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self._frames[start:stop]
+
+    def digest(self) -> str:
+        return of_frames(self)
+
+
+class StillFrames(_InMemory):
     """One picture as a source of a single frame."""
 
     n_frames = 1
@@ -109,11 +132,8 @@ class StillFrames(FrameSource):
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self._frames[start:stop]
 
-
-class ArrayFrames(FrameSource):
+class ArrayFrames(_InMemory):
     """Frames that are in memory already: uint8 (t, h, w, c)."""
 
     def __init__(self, frames: np.ndarray, fps: Fraction) -> None:
@@ -125,9 +145,6 @@ class ArrayFrames(FrameSource):
         self.fps = fps
         self.n_frames = len(frames)
         self.period = 1 if self.n_frames == 1 else None
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self._frames[start:stop]
 
 
 class View(FrameSource):
@@ -152,6 +169,13 @@ class View(FrameSource):
         self.source.close()
 
     @property
+    def reused(self) -> int:
+        return self.source.reused
+
+    def finish(self) -> None:
+        self.source.finish()
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return self.source.notes
 
@@ -173,6 +197,10 @@ class _Mapped(View):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return self.source.take(self.shown(self._indices(start, stop)))
+
+    def digest(self) -> str | None:
+        shown = np.asarray(self.shown(self._indices(0, self.n_frames)))
+        return derived(self.source.digest(), shown.tobytes(), self.fps)
 
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
         return (self, index) if self is at else self.source.origin(int(self.shown(index)), at)
@@ -211,6 +239,9 @@ class Looped(View):
         if self is at or self._fade:  # blended frames are of no one source
             return self, index
         return self.source.origin(int(loop_index(index, self._pass)), at)
+
+    def digest(self) -> str | None:
+        return derived(self.source.digest(), "looped", self.n_frames, self._fade)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         indices = self._indices(start, stop)
@@ -276,6 +307,12 @@ class Trimmed(View):
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
         return (self, index) if self is at else self.source.origin(index + self._start, at)
 
+    def digest(self) -> str | None:
+        return derived(self.source.digest(), "trimmed", self._start, self.n_frames)
+
+    def finish(self) -> None:
+        """A part is not all."""
+
 
 class Resampled(_Mapped):
     """The source at another rate: of each moment the frame that is on screen then."""
@@ -323,6 +360,9 @@ class Fitted(View):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return _each(self._fit.apply, self.source.read(start, stop))
+
+    def digest(self) -> str | None:
+        return derived(self.source.digest(), self._fit)
 
 
 class Composed(View):

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PictureError
+from .digest import derived
 from .frames import FrameSource, View
 
 Rect = tuple[float, float, float, float]
@@ -65,6 +66,10 @@ class PanZoom(View):
 
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
         return self, index
+
+    def digest(self) -> str | None:
+        how = self._start, self._end, self._eased, self.size, self.n_frames
+        return derived(self.source.digest(), "pan-zoom", *how)
 
     def boxes(self, start: int, stop: int) -> np.ndarray:
         """float64 (t, 4): left, top, right, bottom in pixels of the picture for each frame."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import OrderedDict
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import TimeError, VideoError
 from ..timeline import MAX_FPS, MIN_FPS, parse_fps
+from .digest import of_file, of_frames
 from .frames import FrameSource
 from .notes import Notes
 from .opening import MediaFile, name_of
@@ -44,7 +47,7 @@ class VideoFrames(FrameSource):
         duration: Any = None,
         strict: bool = False,
     ) -> None:
-        self.name = name_of(file)
+        self.name, self._file = name_of(file), file
         self._notes = Notes(VideoError, strict=strict)
         self._strict = strict
         self._lost: set[int] = set()  # frames that could not be decoded
@@ -65,6 +68,11 @@ class VideoFrames(FrameSource):
     def notes(self) -> tuple[str, ...]:
         lost = (self._loss(),) if self._lost else ()
         return self._notes.all() + lost
+
+    def digest(self) -> str:
+        if not isinstance(self._file, (str, os.PathLike)):
+            return of_frames(self)
+        return of_file(Path(self._file), self.fps, self._map.tobytes())
 
     def _loss(self) -> str:
         first = min(self._lost)

@@ -19,7 +19,8 @@ class Timed(View):
 
     kind: what makes two jobs equally fast: engine, size, options.
     still: they are drawn from one picture, so that each is as soon done as the next one.
-    The first read is not counted where others follow: it also does what is done once.
+    The first read is not counted where others follow: it also does what is done once. Nor is one
+    of frames that were drawn by a run before.
 
     Many frames that are read in order count with all that happens between two reads: that is how
     long a job takes whose frames are encoded too. Of a few, as they are drawn to look at, only the
@@ -39,9 +40,12 @@ class Timed(View):
         self._few: list[float] = []  # seconds a frame of each of the first reads
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        before = time.perf_counter()
+        before, reused = time.perf_counter(), self.source.reused
         frames = self.source.read(start, stop)
         now = time.perf_counter()
+        if self.source.reused > reused:
+            self._next = -1
+            return frames
         if start == self._next:
             self._frames, self._seconds = (
                 self._frames + len(frames),
@@ -53,6 +57,9 @@ class Timed(View):
             self._note((now - before) / max(1, len(frames)))
         self._last, self._next = now, stop
         return frames
+
+    def digest(self) -> str | None:
+        return self.source.digest()
 
     def _note(self, seconds: float) -> None:
         """Of many frames the mean counts; a few on a busy machine would say far too much."""

@@ -8,7 +8,10 @@ from imgsync_core.engines.musetalk.model import CHANNELS, build
 from imgsync_core.nn.hearing import HearingParams
 from imgsync_core.nn.unet import SD15, UNetParams
 
-from .tiny_latentsync import HEARD, _drawn_again, write_vae, write_whisper
+if __package__:
+    from .tiny_latentsync import HEARD, _drawn_again, write_vae, write_whisper
+else:  # run as a script's neighbour
+    from tiny_latentsync import HEARD, _drawn_again, write_vae, write_whisper
 
 LAYERS = 1  # of the tiny Whisper: two states of each feature, 20 tokens a frame
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from ...nn.unet import UNet
 from ...timeline import Timeline
 from ...watcher import Watcher
 from ..base import Host, Scene, Values
-from ..runtime.heads import Draw, HeadEngine, Show, telling
+from ..runtime.heads import Draw, HeadEngine, Show, Squares, telling
 from ..runtime.hearing import heard, with_silence
+from ..runtime.resuming import Point, restore, state_of
 from ..runtime.square import squeezed
 from ..runtime.stream import Attempt
 from .crop import Crop, crop_around, middle
@@ -48,9 +50,12 @@ class EchoMimicEngine(HeadEngine):
         size, timeline = scene.source.size, scene.timeline
         crop = middle(size) if face is None else crop_around(face.outline, size)
 
-        def draw(frame: np.ndarray, watcher: Watcher) -> tuple[Show, Iterator[Tensor]]:
+        def draw(
+            frame: np.ndarray, watcher: Watcher, point: Point
+        ) -> tuple[Show, Iterator[Squares]]:
             pixels = self._square(frame, crop)
             drawer = self._drawer(networks, pixels[:, :3], crop, scene.seed)
+            restore((drawer,), point.state)
             features = self._features(scene.speech, timeline, networks, drawer.unet, watcher)
             show = self.showing(frame, crop.square, pixels)
             return show, self._squares(drawer, features, timeline, watcher)
@@ -83,7 +88,7 @@ class EchoMimicEngine(HeadEngine):
 
     def _squares(
         self, drawer: Drawer, features: Features, timeline: Timeline, watcher: Watcher
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Squares]:
         """All frames' squares; as published, of up to two more than there are to be."""
         n = timeline.n_frames
         wanted = max(n, n_chunks(features.n, timeline.fps)) if self.published else n
@@ -91,9 +96,18 @@ class EchoMimicEngine(HeadEngine):
         def hear(start: int, stop: int) -> Tensor:
             return features.chunks(start, stop, timeline.fps)
 
-        draw = drawer.published if self.published else drawer.streamed
-        for latents in draw(hear, wanted, telling(watcher, n)):
-            yield from drawer.drawn(latents)
+        if self.published:  # all frames are denoised together, so nothing can begin between them
+            for latents in drawer.published(hear, wanted, telling(watcher, n)):
+                yield from ((squares, None) for squares in drawer.drawn(latents))
+            return
+        goes_on = partial(state_of, (drawer,))
+        for latents in drawer.streamed(hear, wanted, telling(watcher, n)):
+            left = latents.shape[2]
+            if not left:
+                yield torch.zeros(0), goes_on
+            for squares in drawer.drawn(latents) if left else ():
+                left -= len(squares)
+                yield squares, None if left else goes_on
 
     def _square(self, frame: np.ndarray, crop: Crop) -> Tensor:
         """The square as the networks see it: float32 (1, c, R, R), whole numbers of 0..255."""

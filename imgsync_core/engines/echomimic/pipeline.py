@@ -30,6 +30,7 @@ from ...nn.unet import UNet
 from ...nn.vae import VAE
 from ..runtime.autoencoder import pictures
 from ..runtime.networks import Placing
+from ..runtime.resuming import State
 from ..runtime.stream import Attempt, Stepped, counted, refuse_non_finite
 from .model import AUDIO, LATENTS, PICTURE, SCHEDULE
 from .networks import Seen
@@ -64,34 +65,55 @@ class Drawer:
         self._plan, self._attempt, self._place_of_face = plan, attempt, seen.place
         self._random = torch.Generator().manual_seed(seed)
         self._size = seen.place.shape[-2:]  # of the latents
+        self._stream: Streamed | None = None
+        self._pushed = 0  # windows that have gone into it
+        self._begin: State = {}  # what it begins with
         with torch.inference_mode(), place.on(unet):
             self._picture = projected(unet, PICTURE, seen.record)
 
     def streamed(self, hear: Hear, n_frames: int, stepped: Stepped) -> Iterator[Tensor]:
-        """Latents (1, 4, f, h, w) of all frames in order, as soon as they are finished.
+        """Latents (1, 4, f, h, w) of all frames in order, as soon as they are finished: those that
+        are finished by each window, f may be 0. After ``restore``, those that have not come yet.
 
         stepped: told after each step of a window.
         """
         plan = self._plan
         windows = in_order(n_frames, plan.context, plan.overlap)
         heard: dict[range, Tensor] = {}
-        told = counted(stepped, len(windows) * plan.steps)
-        stream = Streamed(
+        self._stream = stream = Streamed(
             windows,
             lambda window: self._predict(heard.pop(window), told),
             SCHEDULE.steps(plan.steps),
             partial(ramped, overlap=plan.overlap),
         )
-        begun = 0
-        for window in windows:
+        if self._begin:
+            stream.restore(self._begin, self._place.device)
+        told = counted(stepped, len(windows) * plan.steps, stream.done)
+        for window in windows[stream.unfinished : self._pushed]:
+            heard[window] = hear(window.start, window.stop)
+        begun = windows[self._pushed - 1].stop if self._pushed else 0
+        for window in windows[self._pushed :]:
             heard[window] = hear(window.start, window.stop)
             # frame by frame, so that the noise is the same in a longer clip
             noise = torch.randn(window.stop - begun, LATENTS, *self._size, generator=self._random)
-            begun = window.stop
+            begun, self._pushed = window.stop, self._pushed + 1
             with torch.inference_mode(), self._place.on(self.unet):
                 latents = stream.push(self._limited(rearrange(noise, "f c h w -> 1 c f h w")))
-            if latents.shape[2]:
-                yield latents
+            yield latents
+
+    def state(self) -> State:
+        """What ``streamed`` goes on with, between two of the latents that it gives."""
+        assert self._stream is not None
+        random = self._random.get_state()
+        pushed = torch.tensor(self._pushed)
+        own = {"random": random, "pushed": pushed, **self._attempt.state()}
+        return {**self._stream.state(), **own}
+
+    def restore(self, state: State) -> None:
+        """Let ``streamed`` go on as then."""
+        self._begin, self._pushed = state, int(state["pushed"])
+        self._random.set_state(state["random"])
+        self._attempt.restore(state)
 
     def published(self, hear: Hear, n_frames: int, stepped: Stepped) -> Iterator[Tensor]:
         """The same all at once, in windows that close a loop and move on from step to step."""

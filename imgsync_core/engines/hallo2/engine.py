@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,10 +25,11 @@ from ..base import Host, Scene, Values
 from ..runtime import fixed_point as fixed
 from ..runtime.autoencoder import AT_ONCE
 from ..runtime.crop import pixel_values
-from ..runtime.heads import Draw, HeadEngine, Show, telling
+from ..runtime.heads import Draw, HeadEngine, Show, Squares, telling
 from ..runtime.hearing import at_16_khz, hearing_samples
 from ..runtime.identity import whose
 from ..runtime.regions import placed
+from ..runtime.resuming import Point, restore, state_of
 from ..runtime.square import around, inscribed
 from ..runtime.stream import Attempt
 from .networks import Loaded, Networks, found
@@ -56,7 +58,9 @@ class Hallo2Engine(HeadEngine):
         networks, size = found(self.values, self.host), scene.source.size
         square = inscribed((0, 0, *size), size) if face is None else around(face.outline, size)
 
-        def draw(frame: np.ndarray, watcher: Watcher) -> tuple[Show, Iterator[Tensor]]:
+        def draw(
+            frame: np.ndarray, watcher: Watcher, point: Point
+        ) -> tuple[Show, Iterator[Squares]]:
             part = frame if self.published else square.of(frame)
             pixels = fixed.squeezed(part, self.values["resolution"])[None]
             corner = (0, 0) if self.published else (square.left, square.top)
@@ -70,7 +74,9 @@ class Hallo2Engine(HeadEngine):
             features = self._features(scene, networks, loaded, watcher)
             show = self.showing(frame, square, pixels)
             drawer = self._drawer(loaded, still, scene.seed)
-            return show, self._squares(drawer, features, scene.timeline, watcher)
+            restore((drawer,), point.state)
+            left = scene.timeline.n_frames - point.frame
+            return show, self._squares(drawer, features, scene.timeline, left, watcher)
 
         return draw
 
@@ -97,11 +103,12 @@ class Hallo2Engine(HeadEngine):
         return wav2vec_features.features(blocks, n, encode, int(last) + 1)
 
     def _squares(
-        self, drawer: Drawer, features: SpeechFeatures, timeline: Timeline, watcher: Watcher
-    ) -> Iterator[Tensor]:
-        """All frames' squares, a few at a time; where the published pipeline ends too early, the
-        last one stays."""
-        n = left = timeline.n_frames
+        self, drawer: Drawer, features: SpeechFeatures, timeline: Timeline, left: int,
+        watcher: Watcher,
+    ) -> Iterator[Squares]:  # fmt: skip
+        """The squares of the frames that are left, a few at a time; where the published pipeline
+        ends too early, the last one stays."""
+        n = timeline.n_frames
         count = features.n // FRAMES if self.published else clips(self.values, n)
 
         def hear(start: int, stop: int) -> Tensor:
@@ -109,7 +116,10 @@ class Hallo2Engine(HeadEngine):
 
         squares = torch.zeros(0)
         for squares in drawer.clips(hear, count, telling(watcher, n)):
-            yield from squares[:left].split(AT_ONCE)
+            goes_on = partial(state_of, (drawer,)) if drawer.next < count else None
+            *parts, last = squares[:left].split(AT_ONCE)
+            yield from ((part, None) for part in parts)
+            yield last, goes_on
             left -= min(left, len(squares))
         for _ in range(left):
-            yield squares[-1:]
+            yield squares[-1:], None

@@ -29,6 +29,7 @@ from ...nn.reference import sites
 from ...nn.stages import Areas, Cond, Context, projected
 from ..runtime.anchor import Anchor
 from ..runtime.autoencoder import pictures
+from ..runtime.resuming import State
 from ..runtime.stream import Attempt, Stepped, refuse_non_finite
 from .model import AUDIO, FACE, LATENTS, PICTURE, SCHEDULE
 from .networks import Loaded
@@ -77,7 +78,10 @@ class Still:
 
 
 class Drawer:
-    """Draws the frames of one still with one seed."""
+    """Draws the frames of one still with one seed.
+
+    next: the clip that comes next.
+    """
 
     def __init__(
         self, networks: Loaded, still: Still, plan: Plan, attempt: Attempt, *, seed: int
@@ -87,6 +91,9 @@ class Drawer:
         self._spots = torch.Generator().manual_seed(seed ^ 1)
         self._still, self._protected = still.pixels, still.place[0, 0] > 0
         self._anchor = Anchor(still.pixels, self._protected)
+        self.next = 0
+        self._last = still.pixels.expand(plan.motion, -1, -1, -1)  # that the next clip goes on from
+        self._tail = still.pixels[:0]  # squares that the next clip is faded in over
         self._noise = torch.zeros(0)  # of frames that the next clip draws again
         halves = 2 if plan.guidance > 1 else 1  # the face's tokens without it, and with it
         place = networks.place
@@ -106,24 +113,46 @@ class Drawer:
         self._areas = Areas(masks, plan.strengths)
 
     def clips(self, hear: Hear, n: int, stepped: Stepped) -> Iterator[Tensor]:
-        """Squares float32 (f, 3, R, R), about -1..1, of n clips: those that are finished by each.
+        """Squares float32 (f, 3, R, R), about -1..1, of the next clip up to the nth: those that
+        are finished by each.
 
         stepped: told after each step the share of all that is done.
         """
         plan, kept = self._plan, self._plan.stride
-        last, tail = self._still.expand(plan.motion, -1, -1, -1), None
-        for clip in range(n):
+        for clip in range(self.next, n):
             heard = hear(clip * plan.stride, clip * plan.stride + plan.frames)
 
             def done(index: int, latents: Tensor, clip: int = clip) -> None:
                 stepped((clip + (index + 1) / plan.steps) / n)
 
             with torch.inference_mode():
-                squares = self._joined(self._clip(heard, last, done), tail)
+                squares = self._joined(self._clip(heard, self._last, done), self._tail)
             if clip == n - 1:
                 kept = plan.frames
-            last, tail = squares[:kept][-plan.motion :], squares[kept:]
+            self.next = clip + 1
+            # as restored, for how numbers lie in memory decides how they are rounded
+            self._last = squares[:kept][-plan.motion :].contiguous()
+            self._tail = squares[kept:].contiguous()
             yield squares[:kept]
+
+    def state(self) -> State:
+        """What the next clip goes on with."""
+        carried = {"last": self._last, "tail": self._tail, "noise": self._noise}
+        return {
+            **{name: x.clone() for name, x in carried.items()},
+            "next": torch.tensor(self.next),
+            "random": self._random.get_state(),
+            "spots": self._spots.get_state(),
+            **self._attempt.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on as then."""
+        self._last, self._tail, self._noise = state["last"], state["tail"], state["noise"]
+        self.next = int(state["next"])
+        self._random.set_state(state["random"])
+        self._spots.set_state(state["spots"])
+        self._attempt.restore(state)
 
     def _clip(self, heard: Tensor, last: Tensor, done: Callable[[int, Tensor], None]) -> Tensor:
         """The squares of one clip, (f, 3, R, R)."""
@@ -221,10 +250,10 @@ class Drawer:
         self._noise = noise[self._plan.stride :]
         return spots, rearrange(noise, "f c h w -> 1 c f h w")
 
-    def _joined(self, squares: Tensor, tail: Tensor | None) -> Tensor:
+    def _joined(self, squares: Tensor, tail: Tensor) -> Tensor:
         """A clip with the still's colours, its first frames faded in over the last of another."""
         squares = self._anchor(squares)
-        if tail is None or not len(tail):
+        if not len(tail):
             return squares
         n = len(tail)
         share = (torch.arange(1, n + 1) / (n + 1)).view(-1, 1, 1, 1)

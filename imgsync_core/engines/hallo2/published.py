@@ -33,5 +33,5 @@ class PublishedDrawer(Drawer):
         shape = (1, LATENTS, self._plan.frames, *self._located.shape[-2:])
         return spots, torch.randn(shape, generator=draw, dtype=torch.float16).float()
 
-    def _joined(self, squares: Tensor, tail: Tensor | None) -> Tensor:
+    def _joined(self, squares: Tensor, tail: Tensor) -> Tensor:
         return squares

@@ -6,7 +6,7 @@ from ...errors import InputError
 from ..base import Cost, Need, Values
 from ..options import Option
 from ..runtime import options as common
-from ..runtime.needs import AUTOENCODER, HEAD, WAV2VEC2
+from ..runtime.needs import AUTOENCODER, FACES, HEAD, WAV2VEC2
 
 STEPS, GUIDANCE = 40, 3.5
 FRAMES, MOTION = 16, 2  # of a clip, and those before it that it goes on from
@@ -72,6 +72,7 @@ SPEC = HEAD(
     "MIT, see its model card; built on Stable Diffusion 1.5 (CreativeML OpenRAIL-M)",
     options=OPTIONS,
     needs=NEEDS,
+    helps=FACES,
     cost=_cost,
     windows=clips,
     virtue="the whole head moves, for as long as you like",

@@ -24,9 +24,9 @@ from ...timeline import Timeline
 from ..base import Host, Scene, Values
 from ..runtime.crop import crops, pixel_values
 from ..runtime.hearing import heard, n_at_16_khz, with_silence
-from ..runtime.lips import LipEngine, Networks
+from ..runtime.lips import LipEngine, Networks, attempting
 from ..runtime.paste import Paste
-from ..runtime.stream import Redrawn, Stepped
+from ..runtime.stream import Attempt, Redrawn, Stepped
 from ..runtime.track import CropTrack
 from .align import Aligner, Geometry, alignment_points
 from .mask import composite
@@ -85,7 +85,7 @@ class LatentSyncEngine(LipEngine):
                 lambda start, stop: features.chunks(start, stop, timeline.fps), wanted,
             )  # fmt: skip
 
-        return self._streamed(source, timeline, redrawn)
+        return self._streamed(scene, redrawn)
 
     def _resolution(self) -> int:
         unet, asked = self._weights(), self.values["resolution"]
@@ -116,22 +116,24 @@ class LatentSyncEngine(LipEngine):
         n_frames: int,
     ) -> Redrawn:
         geometry, way = Geometry(drawer.resolution), self._way
+        advice = ("LatentSync 1.5, whose crops are 256 pixels",) if drawer.resolution > 256 else ()
+        attempt = Attempt.of(self.values, *advice)
         return Redrawn(
             source=source,
             n_frames=n_frames,
             matrix=track.matrix,
             hear=hear,
             cut=partial(crops, shape=geometry, whole=way.entire),
-            draw=self._drawing(drawer),
+            draw=attempting(attempt, self._drawing(drawer)),
             paste=partial(_whole, drawer, geometry) if way.whole else _unseen(drawer, geometry),
             size=WINDOW,
             full=way.full,
             alike=not way.sampled,  # each has its own noise
+            carriers=(attempt, drawer),
         )
 
-    def _drawing(self, drawer: Drawer) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
+    def _drawing(self, drawer: Drawer) -> Callable[[Tensor, Tensor, Tensor, bool, Stepped], Tensor]:
         v = self.values
-        advice = ("LatentSync 1.5, whose crops are 256 pixels",) if drawer.resolution > 256 else ()
 
         def draw(
             crops: Tensor, which: Tensor, heard: Tensor, low_memory: bool, stepped: Stepped
@@ -139,7 +141,7 @@ class LatentSyncEngine(LipEngine):
             plan = Plan(v["steps"], v["guidance"], v["deepcache"], self._way.sampled, low_memory)
             return drawer.draw(crops, which, heard, plan, stepped)
 
-        return self._attempting(draw, advice)
+        return draw
 
 
 Pasting = Callable[[np.ndarray, Tensor, Tensor, Tensor], np.ndarray]

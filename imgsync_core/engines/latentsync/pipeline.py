@@ -24,6 +24,7 @@ from ...nn.stages import projected
 from ..runtime.crop import pixel_values
 from ..runtime.lips import LATENTS, Networks
 from ..runtime.remembered import Remembered
+from ..runtime.resuming import State
 from ..runtime.stream import Stepped, refuse_non_finite
 from .mask import fixed_mask, latent_mask
 from .model import SCHEDULE
@@ -58,6 +59,14 @@ class Drawer:
         self.mask = fixed_mask(resolution).to(networks.place.device)  # 1 R R
         side = resolution // 8
         self.noise = torch.randn(1, LATENTS, 1, side, side, generator=self._random)
+
+    def state(self) -> State:
+        """What is left of chance."""
+        return {"random": self._random.get_state()}
+
+    def restore(self, state: State) -> None:
+        """Go on with the chance that was left then."""
+        self._random.set_state(state["random"])
 
     def draw(
         self, crops: Tensor, which: Tensor, heard: Tensor, plan: Plan, stepped: Stepped

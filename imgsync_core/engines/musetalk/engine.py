@@ -24,8 +24,8 @@ from ...timeline import Timeline
 from ..base import Host, Scene, Values
 from ..runtime import boxes
 from ..runtime.hearing import at_16_khz, with_silence
-from ..runtime.lips import LipEngine, Networks
-from ..runtime.stream import Redrawn
+from ..runtime.lips import LipEngine, Networks, attempting
+from ..runtime.stream import Attempt, Redrawn
 from ..runtime.track import CropTrack, FrameByFrame
 from . import place, published
 from .model import load_unet
@@ -74,7 +74,7 @@ class MuseTalkEngine(LipEngine):
                 lambda start, stop: features.chunks(start, stop, timeline.fps), timeline.n_frames,
             )  # fmt: skip
 
-        return self._streamed(source, timeline, redrawn)
+        return self._streamed(scene, redrawn)
 
     def _features(
         self, networks: Networks, sound: Sound, timeline: Timeline, check: Callable[[], None]
@@ -113,6 +113,7 @@ class MuseTalkEngine(LipEngine):
         hear: Callable[[int, int], Tensor],
         n_frames: int,
     ) -> Redrawn:
+        attempt = Attempt.of(self.values)
         labels = partial(published.labels, version=version)
         unseen = boxes.BoxPaste(partial(place.kept, side=SIDE, jaw=version.jaw), SIDE, FEATHER)
         return Redrawn(
@@ -121,8 +122,9 @@ class MuseTalkEngine(LipEngine):
             matrix=track.matrix,
             hear=hear,
             cut=partial(boxes.whole_squares if self._published else boxes.squares, side=SIDE),
-            draw=self._attempting(drawer.draw),
+            draw=attempting(attempt, drawer.draw),
             paste=partial(published.paste, mask=labels) if self._published else unseen,
             size=BATCH,
             alike=not self._published,  # each has its own noise
+            carriers=(attempt, drawer),
         )

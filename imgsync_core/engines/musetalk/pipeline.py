@@ -18,6 +18,7 @@ from ...nn.temporal import positions
 from ..runtime.crop import pixel_values
 from ..runtime.lips import Networks
 from ..runtime.remembered import Remembered
+from ..runtime.resuming import State
 from ..runtime.stream import Stepped, refuse_non_finite
 
 BLACK = -1.0  # of the lower half
@@ -31,6 +32,15 @@ class Drawer:
         self.networks = networks
         self._random = None if seed is None else torch.Generator().manual_seed(seed)
         self._remembered = Remembered[Tensor]()
+
+    def state(self) -> State:
+        """What is left of chance."""
+        return {} if self._random is None else {"random": self._random.get_state()}
+
+    def restore(self, state: State) -> None:
+        """Go on with the chance that was left then."""
+        if self._random is not None:
+            self._random.set_state(state["random"])
 
     def draw(
         self, crops: Tensor, which: Tensor, heard: Tensor, low_memory: bool, stepped: Stepped

@@ -15,13 +15,18 @@ from ...face.geometry import Face
 from ...media.frames import FrameSource
 from ...watcher import Watcher
 from ..base import Chunk, Engine, Host, Scene, Values
+from .resuming import Chunks, Point, State
 from .square import Square, SquarePaste, alone
 from .stream import Stepped, StreamedFrames
 
 Show = Callable[[Tensor], np.ndarray]
 """Squares float32 (f, 3, R, R), about -1..1 -> frames uint8 (f, h, w, c)."""
-Draw = Callable[[np.ndarray, Watcher], tuple[Show, Iterator[Tensor]]]
-"""The still uint8 (h, w, c), and who looks on -> what shows squares, and all squares in order."""
+Squares = tuple[Tensor, Callable[[], State] | None]
+"""Squares float32 (f, 3, R, R), f may be 0, and what drawing goes on with after them, as of
+`Chunk.carried`."""
+Draw = Callable[[np.ndarray, Watcher, Point], tuple[Show, Iterator[Squares]]]
+"""The still uint8 (h, w, c), who looks on, and where to begin -> what shows squares, and all
+squares from there on, in order."""
 
 
 class HeadEngine(Engine):
@@ -64,19 +69,22 @@ class HeadEngine(Engine):
             )
         draw = self.drawing(scene, scene.faces.at(0))
 
-        def made(watcher: Watcher) -> Iterator[Chunk]:
-            show, squares = draw(source.read(0, 1)[0], watcher)
-            start = 0
-            for some in squares:
-                watcher.check()
-                frames = show(some)
-                watcher.frame(frames[-1])
-                yield Chunk(frames, start)
-                start += len(frames)
-
         side = self.values["resolution"]
         size = (side, side) if self.shows_square else source.size
-        return StreamedFrames(source, timeline, made, size=size)
+        none = np.empty((0, size[1], size[0], source.channels), np.uint8)
+
+        def made(watcher: Watcher, point: Point) -> Chunks:
+            show, squares = draw(source.read(0, 1)[0], watcher, point)
+            start = point.frame
+            for some, carried in squares:
+                watcher.check()
+                frames = show(some) if len(some) else none
+                if len(frames):
+                    watcher.frame(frames[-1])
+                yield Chunk(frames, start, carried)
+                start += len(frames)
+
+        return StreamedFrames(source, timeline, made, size=size, store=scene.store)
 
     def showing(self, frame: np.ndarray, square: Square, pixels: Tensor) -> Show:
         """What shows squares of a still. pixels: of the square, (1, 3 or 4, R, R) of 0..255."""

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -22,13 +22,13 @@ from ...nn.stages import width_read
 from ...nn.unet import UNet
 from ...nn.vae import SCALE, VAE
 from ...nn.whisper import WhisperEncoder
-from ...timeline import Timeline
 from ...watcher import Watcher
-from ..base import Chunk, Engine, Host, Values
+from ..base import Engine, Host, Scene, Values
 from .autoencoder import AT_ONCE, TILE, load_autoencoder
 from .files import locate
 from .hearing import hearing, load_hearing
 from .networks import Placing, placing
+from .resuming import Chunks, Point
 from .stream import Attempt, Redrawn, Stepped, StreamedFrames, refuse_non_finite
 
 LATENTS = 4  # channels of a picture's latents
@@ -114,8 +114,7 @@ class LipEngine(Engine):
 
     def _streamed(
         self,
-        source: FrameSource,
-        timeline: Timeline,
+        scene: Scene,
         redrawn: Callable[[Networks, Callable[[], None]], Redrawn],
     ) -> FrameSource:
         """Frames that are made when they are read; files are loaded before the first.
@@ -123,10 +122,10 @@ class LipEngine(Engine):
         redrawn(networks, check): how; check is called where time passes, to cancel.
         """
 
-        def make(watcher: Watcher) -> Iterator[Chunk]:
-            return redrawn(self._loaded(), watcher.check).chunks(watcher)
+        def make(watcher: Watcher, point: Point) -> Chunks:
+            return redrawn(self._loaded(), watcher.check).chunks(watcher, point)
 
-        return StreamedFrames(source, timeline, make)
+        return StreamedFrames(scene.source, scene.timeline, make, store=scene.store)
 
     def _loaded(self) -> Networks:
         if self._networks is None:
@@ -137,18 +136,13 @@ class LipEngine(Engine):
             self._networks = networks.compiled() if values["compile"] else networks
         return self._networks
 
-    def _attempting(
-        self,
-        draw: Callable[[Tensor, Tensor, Tensor, bool, Stepped], Tensor],
-        advice: tuple[str, ...] = (),
-    ) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
-        """As `Redrawn.draw`, of one that is told besides whether to be frugal.
 
-        advice: as of `Attempt`.
-        """
-        attempt = Attempt.of(self.values, *advice)
+def attempting(
+    attempt: Attempt, draw: Callable[[Tensor, Tensor, Tensor, bool, Stepped], Tensor]
+) -> Callable[[Tensor, Tensor, Tensor, Stepped], Tensor]:
+    """As `Redrawn.draw`, of one that is told besides whether to be frugal."""
 
-        def tried(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
-            return attempt(lambda low_memory: draw(crops, which, heard, low_memory, stepped))
+    def tried(crops: Tensor, which: Tensor, heard: Tensor, stepped: Stepped) -> Tensor:
+        return attempt(lambda low_memory: draw(crops, which, heard, low_memory, stepped))
 
-        return tried
+    return tried

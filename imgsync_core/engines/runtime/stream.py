@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -13,10 +14,12 @@ from torch import Tensor
 
 from ...errors import EngineError, MemoryLimitError
 from ...media.frames import FrameSource, View
+from ...spool.store import Store
 from ...timeline import Timeline
 from ...watcher import NOBODY, Watcher
 from ..base import Chunk, Values
 from .batches import Batch, batches
+from .resuming import BEGINNING, Carrier, Chunks, Making, Point, Resumed, State, restore, state_of
 
 T = TypeVar("T")
 Stepped = Callable[[float], None]
@@ -26,25 +29,27 @@ Stepped = Callable[[float], None]
 class StreamedFrames(View):
     """Finished frames, made when they are read, best in order.
 
-    Going back makes all from the start again, but for what was made last.
+    Going back makes all from the start again, but for what was made last and what a store has.
     """
 
     def __init__(
         self,
         source: FrameSource,
         timeline: Timeline,
-        make: Callable[[Watcher], Iterator[Chunk]],
+        make: Making,
         *,
         size: tuple[int, int] | None = None,
+        store: Store | None = None,
     ) -> None:
-        """make(watcher): all chunks from the first frame on, for whoever watches these frames.
+        """make(watcher, point): all chunks from there on, for whoever watches these frames.
 
-        size: of a frame; None = that of the source.
+        size: of a frame; None = that of the source.   store: where they are kept; None = nowhere.
         """
         super().__init__(source, timeline.n_frames)
         self.fps, self.size = timeline.fps, size or source.size
-        self._make, self._watcher = make, NOBODY
-        self._coming: Iterator[Chunk] | None = None
+        self._make, self._watcher, self._store = make, NOBODY, store
+        self._reused = 0
+        self._coming: Chunks | None = None
         self._held: list[Chunk] = []
 
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
@@ -53,11 +58,13 @@ class StreamedFrames(View):
     def read(self, start: int, stop: int) -> np.ndarray:
         stop = min(stop, self.n_frames)
         if self._coming is None or (self._held and start < self._held[0].start):
-            self._coming, self._held = self._make(self._forwarding()), []
+            self._coming = None  # it lets go of the store
+            self._coming, self._held = self._begun(), []
         parts = []
         for chunk in self._until(start, stop):
             first, last = max(start, chunk.start), min(stop, chunk.stop)
             if first < last:
+                self._reused += chunk.kept * (last - first)
                 parts.append(chunk.data[first - chunk.start : last - chunk.start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -68,6 +75,27 @@ class StreamedFrames(View):
     def close(self) -> None:
         self._coming, self._held = None, []
         super().close()
+
+    @property
+    def reused(self) -> int:
+        return self._reused
+
+    def digest(self) -> str | None:
+        return None if self._store is None else self._store.folder.name
+
+    def finish(self) -> None:
+        self._coming, self._held = None, []
+        if self._store is not None:
+            self._store.remove()
+        super().finish()
+
+    def _begun(self) -> Chunks:
+        """All chunks from the first frame on."""
+        if self._store is None:
+            return self._make(self._forwarding(), BEGINNING)
+        frame = self.size[1], self.size[0], self.channels
+        resumed = Resumed(self._make, self._store, self.n_frames, frame)
+        return resumed.chunks(self._forwarding())
 
     def _forwarding(self) -> Watcher:
         """Tells whoever watches by then: frames outlive those who look at them."""
@@ -90,6 +118,8 @@ class StreamedFrames(View):
                 self._held.append(next(self._coming))
                 while len(self._held) > 1 and self._held[0].stop <= start:
                     self._held.pop(0)
+                if self._held[-1].stop >= self.n_frames:
+                    self._coming.close()  # it lets go of networks and the store
         except BaseException:
             self._coming, self._held = None, []
             raise
@@ -130,6 +160,7 @@ class Redrawn:
     paste(frames, drawn, crops, matrices): frames with their new faces.
     size: frames drawn at once.   full: see `batches`.
     alike: crops that are equal are given once: a still is encoded once.
+    carriers: what changes from window to window in any of these.
     """
 
     source: FrameSource
@@ -142,27 +173,39 @@ class Redrawn:
     size: int
     full: bool = False
     alike: bool = True
+    carriers: tuple[Carrier, ...] = ()
 
-    def chunks(self, watcher: Watcher) -> Iterator[Chunk]:
-        """All frames, finished, in order."""
+    def chunks(self, watcher: Watcher, point: Point = BEGINNING) -> Chunks:
+        """All frames from a point on, finished, in order."""
+        restore(self.carriers, point.state)
         last: _Crops | None = None
         for batch in batches(self.matrix, self.n_frames, self.size, full=self.full):
             watcher.check()
-            frames = self.source.read(batch.frames.start, batch.frames.stop)
+            if batch.frames.stop <= point.frame:
+                if self.full and batch.matrices and batch.frames.stop == point.frame:
+                    last = self._crops(self._read(batch), batch)
+                continue
+            frames = self._read(batch)
             if batch.matrices:
                 with torch.inference_mode():
                     frames, last = self._redrawn(frames, batch, last, watcher)
             watcher.progress(batch.frames.stop, self.n_frames)
             watcher.frame(frames[-1])
-            yield Chunk(frames, batch.frames.start)
+            yield Chunk(frames, batch.frames.start, partial(state_of, self.carriers))
+
+    def _read(self, batch: Batch) -> np.ndarray:
+        return self.source.read(batch.frames.start, batch.frames.stop)
+
+    def _crops(self, frames: np.ndarray, batch: Batch) -> _Crops:
+        """What is cut out of these frames, and heard at them."""
+        heard = self.hear(batch.frames.start, batch.frames.stop)
+        return _Crops(self.cut(frames[..., :3], torch.stack(batch.matrices)), heard)
 
     def _redrawn(
         self, frames: np.ndarray, batch: Batch, last: _Crops | None, watcher: Watcher
     ) -> tuple[np.ndarray, _Crops]:
         """The frames, and their crops for a window that has to look back."""
-        matrices = torch.stack(batch.matrices)
-        heard = self.hear(batch.frames.start, batch.frames.stop)
-        own = _Crops(self.cut(frames[..., :3], matrices), heard)
+        own = self._crops(frames, batch)
         seen = own.joined(last, batch.again, batch.padding)
 
         def stepped(share: float) -> None:
@@ -171,7 +214,7 @@ class Redrawn:
 
         drawn = self.draw(*self._different(seen.pixels), seen.heard, stepped)
         drawn = drawn[batch.again : batch.again + len(batch.frames)]
-        return self.paste(frames, drawn, own.pixels, matrices), own
+        return self.paste(frames, drawn, own.pixels, torch.stack(batch.matrices)), own
 
     def _different(self, every: Tensor) -> tuple[Tensor, Tensor]:
         """Each crop once, and which of them each frame shows."""
@@ -191,6 +234,14 @@ class Attempt:
 
     def __init__(self, *, low_memory: bool, retry: bool, advice: tuple[str, ...] = ()) -> None:
         self.low_memory, self._retry, self._advice = low_memory, retry, advice
+
+    def state(self) -> State:
+        """Whether memory has run out."""
+        return {"low_memory": torch.tensor(self.low_memory)}
+
+    def restore(self, state: State) -> None:
+        """Go on in the plan that was gone over to."""
+        self.low_memory = bool(state["low_memory"])
 
     @classmethod
     def of(cls, values: Values, *advice: str) -> Attempt:
@@ -218,9 +269,12 @@ class Attempt:
         return f"There is not enough memory for a window of frames. Try {', '.join(ways)}."
 
 
-def counted(stepped: Stepped, total: int) -> Callable[[], None]:
-    """Tells the share that is done, each time that one of so many pieces is."""
-    done = count(1)
+def counted(stepped: Stepped, total: int, before: int = 0) -> Callable[[], None]:
+    """Tells the share that is done, each time that one of so many pieces is.
+
+    before: pieces that were done earlier.
+    """
+    done = count(before + 1)
     return lambda: stepped(next(done) / total)
 
 
