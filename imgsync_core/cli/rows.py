@@ -26,7 +26,9 @@ from .tasks import Task
 EXTEND, ANIMATE = "extend", "animate"
 FILES = ("picture", "audio", "output")
 # of the commands, but not of a row: the batch has its own
-_NOT_OF_A_ROW = {"help", "output", "overwrite", "quiet", "print", "log", "json", "dry-run"}
+_NOT_OF_A_ROW = {"help", "output", "overwrite", "quiet", "print", "log", "json", "dry-run"} | {
+    "spool", "no-spool", "spool-limit",
+}  # fmt: skip
 _YES, _NO = ("true", "yes", "on", "1", "x"), ("false", "no", "off", "0")
 _BLAMED = ((PictureError, "picture"), (VideoError, "picture"), (SoundError, "audio"))
 _LASTS = {"frames", "seconds"}  # say how long, where there is no sound
@@ -247,7 +249,7 @@ def _paths() -> frozenset[str]:
     from ..engines.registry import options_of as declared_by
 
     declared = (option for name in NAMES for option in declared_by(name))
-    return frozenset({"models", "curves", *(o.word[2:] for o in declared if o.file)})
+    return frozenset({"models", "curves", "voice", *(o.word[2:] for o in declared if o.file)})
 
 
 def _beside(cell: str, folder: str) -> str:
