@@ -120,8 +120,8 @@ _IN_MKV = frozenset({"opus", "vorbis", "ac3", "eac3"})
 # Noise shaping and noise substitution change nothing for the better there, and take a tenth of it.
 _AAC = {"aac_coder": "fast", "aac_tns": "0", "aac_pns": "0"}
 
-# Without this, where the width is no multiple of 128, x264's code for AVX-512 goes by what happens to
-# be in memory: the same job would give other bytes each time. It takes no time, and 0.3 % of size.
+# Without this, where the width is no multiple of 128, x264's code for AVX-512 goes by what is in
+# memory by chance: the same job would give other bytes each time. It takes 0.3 % of size, no time.
 _X264_SAME = "cpu-independent=1"
 
 # A still costs one good key frame and then nothing: no B frames, no search, no refinement of what
