@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, TypeVar
@@ -26,13 +28,17 @@ class OnRay:
 
     def __init__(self, address: str | None = None, gpus: float = 0) -> None:
         self._ray, self._gpus = _ray(), gpus
+        self._aside = contextlib.ExitStack()
         self._begun = not self._ray.is_initialized()
         if not self._begun:
             return
+        # what Ray tells of machines that are lost is not for a program that reads the result
+        self._aside.enter_context(contextlib.redirect_stdout(sys.stderr))
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
         try:
             self._ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as e:
+            self._aside.close()
             reason = (str(e).splitlines() or [type(e).__name__])[0]
             raise InputError(
                 f"There is no Ray cluster at {address or 'this machine'} ({reason}). Start one "
@@ -70,6 +76,7 @@ class OnRay:
         """Leave the cluster, which ends what is left of this batch there."""
         if self._begun:
             self._ray.shutdown()
+        self._aside.close()
 
 
 def _ray() -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -126,7 +127,7 @@ def on_ray(rows: int, bad: int) -> None:
         print(f"| the same videos here, two processes | {here[3]:.1f} s, "
               f"{'all hashes equal' if same else 'DIFFERENT'} |")  # fmt: skip
         print(f"| the same command again | {again[3]:.1f} s, exit {again[0]}: "
-              f"{again[1].partition(' in ')[0]} |")  # fmt: skip
+              f"{again[1].splitlines()[-1].partition('; in ')[0]} |")  # fmt: skip
     cluster.shutdown()
 
 
@@ -143,7 +144,7 @@ def report(
     good = sum(probed(path) for path in videos)
     print("| what | result |\n| --- | --- |")
     print(f"| exit, seconds | {code}, {seconds:.1f} |")
-    print(f"| summary | {out.partition(' in ')[0]} |")
+    print(f"| summary | {out.splitlines()[-1].partition('; in ')[0]} |")
     print(f"| a node killed after | {killed} videos |")
     print(f"| videos, good by ffprobe | {len(videos)}, {good} |")
     print(f"| lines of errors, different rows | {len(errors)}, "
@@ -151,7 +152,8 @@ def report(
     print(f"| videos written more than once, with more than one hash | {len(twice)}, "
           f"{sum(len(found) > 1 for found in twice.values())} |")  # fmt: skip
     print(f"| pieces left behind | {len(list((folder / 'ray').glob('*.part')))} |")
-    for line in errors[: len(BAD)]:
+    kinds = {re.sub(r"row \d+|\d+\.(png|wav)", "", line): line for line in errors}
+    for line in kinds.values():
         print(f"| such as | `{line.replace(str(folder), '...')}` |")
 
 
