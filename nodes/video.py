@@ -130,6 +130,7 @@ class LazyVideo(Input.Video):
         finally:
             frames.watch(NOBODY)
             frames.close()
+        frames.finish()
         return images
 
     def get_stream_source(self) -> str:

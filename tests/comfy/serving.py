@@ -63,18 +63,23 @@ class Server:
 
 
 @contextmanager
-def serving(base: Path) -> Iterator[Server]:
-    """A ComfyUI on the CPU, its folders in `base`, as long as the block lasts."""
+def serving(base: Path, *more: str) -> Iterator[Server]:
+    """A ComfyUI on the CPU, its folders in `base`, as long as the block lasts.
+
+    more: words of its command line.
+    """
     for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
         (base / name).mkdir(exist_ok=True)
-    (base / "custom_nodes" / "imgsync").symlink_to(ROOT, target_is_directory=True)
+    link = base / "custom_nodes" / "imgsync"
+    if not link.is_symlink():  # of a server before
+        link.symlink_to(ROOT, target_is_directory=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [PYTHON, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port),
                "--disable-auto-launch", "--disable-api-nodes", "--base-directory", str(base),
                "--database-url", "sqlite:///:memory:",
-               *(["--front-end-root", FRONT_END] if FRONT_END else [])]  # fmt: skip
+               *(["--front-end-root", FRONT_END] if FRONT_END else []), *more]  # fmt: skip
     log = (base / "log.txt").open("wb")
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log)
     server = Server(f"http://127.0.0.1:{port}", base, process.pid)

@@ -348,6 +348,39 @@ def test_animate_latentsync_draws_the_lips(animate, portrait, voice, lip_weights
     assert len(comfy.progress) > 4
 
 
+@pytest.fixture
+def interrupted(animate, portrait, voice, lip_weights):
+    """A run that ends when some frames are drawn."""
+    video = animate(portrait, voice, LIPS).args[0]
+    video.imgsync_frames.read(0, 20)
+    video.imgsync_frames.close()
+
+
+def test_animate_goes_on_after_it_was_interrupted(
+    pack, animate, portrait, voice, interrupted, comfy, mux
+):
+    spool = pack.part("nodes.host").spool()
+    temp = Path(comfy.folder_paths.get_temp_directory())
+    assert spool.folder.parent == temp
+    assert [job.done for job in spool.jobs()] == [32]
+    out = animate(portrait, voice, LIPS)
+    said = "32 of 33 frames were kept from a run before and are not drawn again"
+    assert said in out.ui["text"][0]
+    made = mux(out.args[0], prefix="resumed")
+    assert said in made.ui["text"][0] and spool.jobs() == []
+    plain = mux(animate(portrait, voice, LIPS).args[0], prefix="plain")
+    assert Path(plain.args[1]).read_bytes() == Path(made.args[1]).read_bytes()
+
+
+def test_frames_are_kept_where_the_user_says(pack, comfy, tmp_path):
+    host = pack.part("nodes.host")
+    comfy.folder_paths.add_model_folder_path(host.SPOOL, str(tmp_path / "mine"))
+    try:
+        assert host.spool().folder == tmp_path / "mine"
+    finally:
+        del comfy.folder_paths.folder_names_and_paths[host.SPOOL]
+
+
 def test_networks_are_loaded_once_for_all_nodes(
     pack, animate, portrait, voice, lip_weights, comfy, monkeypatch
 ):
