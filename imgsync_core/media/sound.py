@@ -20,7 +20,7 @@ from ..errors import SoundError
 from ..timeline import round_half_up
 from .layouts import layout_of
 
-RATES = 1000, 768_000  # Hz
+RATES = 100, 10_000_000  # Hz; the fastest recorders of ultrasound take 5 MHz
 LONGEST = 30 * 86_400  # seconds; what claims more has wrong times
 LONGEST_SILENCE = 86_400  # seconds; more is a slip of the keyboard
 BLOCK = 1 << 15  # samples of a block, about; small enough to stay out of the way
@@ -68,11 +68,12 @@ class ArraySound(Sound):
     def __init__(self, samples: np.ndarray, rate: int, layout: str | None = None) -> None:
         if samples.ndim != 2:
             raise SoundError(f"Samples have the shape channels x n, not {samples.shape}.")
+        if not 1000 <= rate <= 768_000:
+            raise SoundError(f"A sample rate of {rate} Hz is not usable. Use 8000 to 192000.")
         self.layout = layout or layout_of(samples.shape[0])
         self.rate, self.n_samples = rate, samples.shape[1]
         self._samples = samples
         refuse_empty(self)
-        refuse_odd(self)
         for start in range(0, self.n_samples, BLOCK):
             refuse_non_finite(samples[:, start : start + BLOCK], start, self)
 

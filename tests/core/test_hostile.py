@@ -400,7 +400,7 @@ def wave(rate: int, tags: bytes = b"") -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
+@pytest.mark.parametrize("rate", [1, 99, 10_000_001, 2**31 - 1])
 def test_rates_that_nobody_has(tmp_path, rate):
     (tmp_path / "x.wav").write_bytes(wave(rate))
     with pytest.raises(SoundError):
