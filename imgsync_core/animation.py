@@ -247,7 +247,7 @@ class _Animating:
         options = tuple(sorted(self.options.items()))
         lively, n = self.how.lively is not None, len(parts)
         name, device = engine.spec.name, self.host.device.torch_name
-        return Timed(drawn, (name, device, drawn.size, still, lively, n, options), still)
+        return Timed(drawn, (name, device, drawn.size, still, lively, n, options), still, n)
 
     def _part(
         self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
