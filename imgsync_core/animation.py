@@ -255,9 +255,13 @@ class _Animating:
         """The frames of one who speaks, and where the face is in them."""
         from .engines.base import Scene
 
-        speech, seed = self.speeches[number], self.how.seed + number
+        speech, seed = self.speeches[number], self._seed(number)
         shown, track = self._stage(engine, clip, number, seen)
         return engine.animate(Scene(shown, track, speech, self.timeline, seed)), track
+
+    def _seed(self, number: int) -> int:
+        """Another one for each who speaks, so that they do not blink together."""
+        return (self.how.seed + number) % 2**64
 
     def _stage(
         self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
@@ -279,7 +283,7 @@ class _Animating:
             lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)
             time = replace(self.timeline, n_frames=wanted)
             track = who.track(clip, clip, first)
-            shown = lively.animate(Scene(clip, track, speech, time, self.how.seed + number))
+            shown = lively.animate(Scene(clip, track, speech, time, self._seed(number)))
             return shown, FollowedFace(shown, shown, first)
         shown = self._lasting(clip, wanted, engine)
         return shown, who.track(clip, shown, first, begin)
