@@ -256,7 +256,7 @@ class _Animating:
         options = tuple(sorted(self.options.items()))
         lively, n = self.how.lively is not None, len(parts)
         name, device = engine.spec.name, self.host.device.torch_name
-        return Timed(drawn, (name, device, drawn.size, still, lively, n, options), still)
+        return Timed(drawn, (name, device, drawn.size, still, lively, n, options), still, n)
 
     def _part(
         self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
@@ -264,7 +264,7 @@ class _Animating:
         """The frames of one who speaks, and where the face is in them."""
         from .engines.base import Scene
 
-        speech, seed = self.speeches[number], self.how.seed + number
+        speech, seed = self.speeches[number], self._seed(number)
         shown, track = self._stage(engine, clip, number, seen)
         store = self._stored(engine.spec, clip, number, seen)
         return engine.animate(Scene(shown, track, speech, self.timeline, seed, store)), track
@@ -296,6 +296,10 @@ class _Animating:
         self.stores.append(store)
         return store
 
+    def _seed(self, number: int) -> int:
+        """Another one for each who speaks, so that they do not blink together."""
+        return (self.how.seed + number) % 2**64
+
     def _stage(
         self, engine: Engine, clip: FrameSource, number: int, seen: Seen | None
     ) -> tuple[FrameSource, FaceTrack]:
@@ -316,7 +320,7 @@ class _Animating:
             lively = named(BUILT_IN, {**self.how.lively, "mouth": 0.0}, self.host)
             time = replace(self.timeline, n_frames=wanted)
             track = who.track(clip, clip, first)
-            shown = lively.animate(Scene(clip, track, speech, time, self.how.seed + number))
+            shown = lively.animate(Scene(clip, track, speech, time, self._seed(number)))
             return shown, FollowedFace(shown, shown, first)
         shown = self._lasting(clip, wanted, engine)
         return shown, who.track(clip, shown, first, begin)

@@ -150,5 +150,7 @@ def _charts(prepared: Prepared, seed: int, watcher: Watcher) -> np.ndarray:
     charts = []
     for number, speech in enumerate(prepared.speeches):
         speech.table(watcher.check, watcher.progress)  # which takes a moment
-        charts.append(draw_curves(speech, prepared.timeline, seed + number, watcher.check))
+        charts.append(
+            draw_curves(speech, prepared.timeline, (seed + number) % 2**64, watcher.check)
+        )
     return np.concatenate(charts)

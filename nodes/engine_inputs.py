@@ -35,6 +35,11 @@ def _inputs(engine: str) -> list[Any]:
     return [*map(_input, shown), *([_lively()] if spec.draws == "lips" else [])]
 
 
+def defaults(engine: str) -> dict[str, Any]:
+    """The widgets of an engine by the names that a graph has for them, as they are at first."""
+    return {f"engine.{port.id}": port.default for port in _inputs(engine)}
+
+
 def _lively() -> Any:
     return io.Boolean.Input(
         LIVELY, default=True,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyAPI, io
 
+from .engine_inputs import defaults
+
 # Video Helper Suite's Video Combine: frames (or our video, see below) and a sound into a file
 VIDEO_COMBINE = io.NodeReplace(
     new_node_id="ImgSyncMuxVideo",
@@ -26,24 +28,30 @@ VIDEO_COMBINE = io.NodeReplace(
     output_mapping=[{"new_idx": 1, "old_idx": 0}],
 )
 
-# the LatentSync wrapper: frames and a voice; its first output was frames, ours is a video
-LATENTSYNC = io.NodeReplace(
-    new_node_id="ImgSyncAudioDrivenAnimate",
-    old_node_id="LatentSyncNode",
-    old_widget_ids=["seed", "control_after_generate", "lips_expression", "inference_steps"],
-    input_mapping=[
-        {"new_id": "source", "old_id": "images"},
-        {"new_id": "audio", "old_id": "audio"},
-        {"new_id": "seed", "old_id": "seed"},
-        {"new_id": "engine", "set_value": "latentsync"},
-        {"new_id": "engine.guidance", "old_id": "lips_expression"},
-        {"new_id": "engine.steps", "old_id": "inference_steps"},
-        {"new_id": "fps", "set_value": 25},
-    ],  # no mapping of outputs: ComfyUI 0.33 trips over it where the next node is replaced too
-)
+# of the LatentSync wrapper's widgets: what they are here
+WRAPPER = {
+    "source": "images", "audio": "audio", "seed": "seed", "engine.guidance": "lips_expression",
+    "engine.steps": "inference_steps",
+}  # fmt: skip
+
+
+def latentsync() -> io.NodeReplace:
+    """For the LatentSync wrapper: frames and a voice; its first output was frames, ours a video."""
+    rest = {
+        "engine": "latentsync", **defaults("latentsync"), "fps": 25, "which_face": "",
+        "clip": "ping-pong", "length": "match audio",
+    }  # fmt: skip
+    mapped = [{"new_id": ours, "old_id": theirs} for ours, theirs in WRAPPER.items()]
+    fixed = [{"new_id": k, "set_value": value} for k, value in rest.items() if k not in WRAPPER]
+    return io.NodeReplace(
+        new_node_id="ImgSyncAudioDrivenAnimate",
+        old_node_id="LatentSyncNode",
+        old_widget_ids=["seed", "control_after_generate", "lips_expression", "inference_steps"],
+        input_mapping=[*mapped, *fixed],
+    )  # no mapping of outputs: ComfyUI 0.33 trips over it where the next node is replaced too
 
 
 async def register() -> None:
     """Tell ComfyUI of them."""
-    for replacement in (VIDEO_COMBINE, LATENTSYNC):
+    for replacement in (VIDEO_COMBINE, latentsync()):
         await ComfyAPI().node_replacement.register(replacement)

@@ -55,6 +55,9 @@ app.registerExtension({
       const node = nodeOf(detail.node);
       if (REPORTING.has(node?.constructor.comfyClass)) report(node, detail.text);
     });
+    for (const end of ["execution_error", "execution_interrupted"]) {
+      api.addEventListener(end, (/** @type {any} */ { detail }) => widgetOf(nodeOf(detail.node_id), NAME) && report(nodeOf(detail.node_id), ""));
+    }
   },
 
   /** After an undo of the graph its nodes are new ones, of which the old results are still known. @param {any} node */

@@ -123,7 +123,8 @@ def forecast(
 ) -> Forecast:
     """What drawing these frames of an engine takes. Draws nothing."""
     n = drawn.n_frames
-    cost = spec.cost(values, drawn.size, n)
+    cost, least = (spec.cost(values, size, k) for size, k in ((drawn.size, n), ((1, 1), 1)))
+    more = drawn.people - 1  # of what grows with the picture each has its own; networks are shared
     device = machine.beside(host.device).devices[-1]
     if not device.is_one_of(spec.devices) and spec.devices == ("cpu",):
         device = machine.devices[0]  # it has no use for the other
@@ -136,7 +137,7 @@ def forecast(
         frames=n,
         windows=spec.windows(values, n),
         seconds=None if rate is None else rate * n,
-        memory=cost.memory,
+        memory=cost.memory + more * (cost.memory - least.memory),
         device=device,
         device_memory=0 if device.kind == "cpu" else cost.device_memory,
         missing=missing(spec.needs, values, host.models),

@@ -19,6 +19,7 @@ class Timed(View):
 
     kind: what makes two jobs equally fast: engine, size, options.
     still: they are drawn from one picture, so that each is as soon done as the next one.
+    people: whose faces are moved in them, each by an engine of its own.
     The first read is not counted where others follow: it also does what is done once. Nor is one
     of frames that were drawn by a run before.
 
@@ -31,9 +32,9 @@ class Timed(View):
 
     encoding = 0.0
 
-    def __init__(self, source: FrameSource, kind: Hashable, still: bool) -> None:
+    def __init__(self, source: FrameSource, kind: Hashable, still: bool, people: int = 1) -> None:
         super().__init__(source)
-        self._kind, self.still = kind, still
+        self._kind, self.still, self.people = kind, still, people
         self._last = 0.0  # when the last read ended
         self._next = -1  # the frame after it; -1 = nothing was read
         self._frames, self._seconds = 0, 0.0  # in order, after the first read of them

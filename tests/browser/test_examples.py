@@ -50,6 +50,19 @@ def test_an_example_opens(canvas, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_picture_of_an_example_is_shown(canvas, name):
+    """By the address that the list of templates asks for; two of them move."""
+    size = canvas.page.evaluate(
+        """name => new Promise(done => { const image = new Image();
+        image.onload = () => done([image.naturalWidth, image.naturalHeight]);
+        image.onerror = () => done(null);
+        image.src = app.api.fileURL(`/api/workflow_templates/imgsync/${name}.jpg`); })""",
+        name,
+    )
+    assert size is not None and min(size) >= 200
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_what_its_twin_says(canvas, name):
     page = canvas.page
     page.evaluate("graph => app.loadGraphData(graph, true, true)", drawn(name))

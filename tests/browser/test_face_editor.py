@@ -570,6 +570,30 @@ def test_results_outlive_an_undo_and_the_same_again_is_not_made_again(canvas, co
     assert written(comfyui) == files
 
 
+PACE = """text => { const node = app.rootGraph.nodes.find(n => n.type === "ImgSyncMuxVideo");
+    app.api.dispatchCustomEvent("imgsync.pace", {node: String(node.id), text}); }"""
+STOP = """() => { const node = app.rootGraph.nodes.find(n => n.type === "ImgSyncMuxVideo");
+    app.api.dispatchCustomEvent("execution_interrupted", {node_id: String(node.id)}); }"""
+
+
+def test_the_time_left_is_shown_in_the_node_while_it_runs(canvas):
+    page = canvas.page
+    nodes = {key: {"class_type": kind, "inputs": dict(inputs)}
+             for key, (kind, inputs) in GRAPH.items()}  # fmt: skip
+    nodes["3"]["inputs"]["seed"] = 5 if canvas.renderer == "classic" else 6
+    page.evaluate("graph => app.loadApiJson(graph, 'pace')", nodes)
+    page.wait_for_timeout(1000)
+    report = page.locator(".imgsync-report")
+    page.evaluate(PACE, "48 %, 0:13 left")
+    assert report.all_inner_texts() == ["48 %, 0:13 left"]
+    page.evaluate(STOP)
+    assert report.all_inner_texts() == [""]
+    page.evaluate(PACE, "99 %, 0:01 left")
+    assert page.evaluate(RUN).startswith("execution_success")
+    page.wait_for_timeout(800)
+    assert not [text for text in report.all_inner_texts() if "left" in text]
+
+
 def test_widgets_of_a_choice_have_a_tooltip(canvas):
     found = canvas.page.evaluate("""() => {
         const node = LiteGraph.createNode("ImgSyncAudioDrivenAnimate");

@@ -12,6 +12,7 @@ from scipy.signal import welch
 from imgsync_core import Speaker
 from imgsync_core.audio.own_voice import OwnVoice
 from imgsync_core.demo import demo_picture, demo_speech
+from imgsync_core.engines.built_in.spec import SPEC
 from imgsync_core.errors import FaceError, InputError, SoundError
 from imgsync_core.face.find import find_faces
 from imgsync_core.face.together import Together
@@ -222,6 +223,8 @@ def test_each_speaks_with_its_own_voice(two, talk, tmp_path, how):
     with prepare(Job(Picture(two), heard, animation=animation)) as ready:
         assert speak_in_turn(moving(ready.frames.read(0, 35)))
         assert ready.timeline.n_frames == 35 and len(ready.speeches) == 2
+        cost = SPEC.cost({}, (2 * SIDE, SIDE), 35).memory
+        assert 0 < ready.forecast.memory - cost < cost  # two pictures, one program
         expected = talk if heard is not None else talk.sum(0, keepdims=True)
         if how != "leaking":
             np.testing.assert_allclose(samples(ready.sound), expected, atol=1e-4)
