@@ -122,13 +122,14 @@ _AAC = {"aac_coder": "fast", "aac_tns": "0", "aac_pns": "0"}
 
 # Without this, where the width is no multiple of 128, x264's code for AVX-512 goes by what is in
 # memory by chance: the same job would give other bytes each time. It takes 0.3 % of size, no time.
+# Stills come out the same without.
 _X264_SAME = "cpu-independent=1"
 
 # A still costs one good key frame and then nothing: no B frames, no search, no refinement of what
 # cannot change (deadzone-inter). What that saves goes into the key frame (still_crf). The usual
 # lookahead of 40 frames finds nothing new either, and costs 2 MB a frame at 1080x1080.
 _X264_STILL = (
-    f"{_X264_SAME}:bframes=0:ref=1:weightp=0:me=dia:subme=2:trellis=0:deadzone-inter=32:scenecut=0"
+    "bframes=0:ref=1:weightp=0:me=dia:subme=2:trellis=0:deadzone-inter=32:scenecut=0"
     ":keyint=250:rc-lookahead=24"
 )
 # Less refinement of motion vectors than the preset's: for faces that talk 0.5 to 0.75 of the time
