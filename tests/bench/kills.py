@@ -10,8 +10,8 @@ has imported everything and read the weights, so that a run is short. Prints a M
 1 where something is not as it should be. Needs a system with fork.
 
 A segment counts as drawn twice when the killed run had finished something of it that had to be made
-again: it was drawn in part, or wholly but was not yet on the disk. What an engine was at work on when
-it was killed, the window or clip under way, is lost besides.
+again: it was drawn in part, or wholly but was not yet on the disk. What an engine was at work on
+when it was killed, the window or clip under way, is lost besides.
 """
 
 from __future__ import annotations
