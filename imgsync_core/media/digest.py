@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
 
-if TYPE_CHECKING:
-    from .frames import FrameSource
-    from .sound import Sound
+from .sound import Sound
 
 BYTES = 16
 BLOCK = 1 << 20  # bytes read at a time
 
 
-def of_frames(source: FrameSource) -> str:
-    """Of all frames that differ, which are read for that."""
+def of_frames(source: Any) -> str:
+    """Of all frames of a FrameSource that differ, which are read for that."""
     n = source.n_frames
     if source.period is not None:
         n = min(n, source.lead + source.period)

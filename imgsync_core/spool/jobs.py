@@ -145,7 +145,10 @@ def _kept(folder: Path) -> Kept | None:
     manifest = _read_json(folder / MANIFEST)
     if manifest is None:
         return None
-    newest = max((p.stat().st_mtime for p in folder.iterdir() if p.name != LOCK), default=0.0)
+    newest = 0.0
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # it has just been deleted
+            newest = max(newest, path.stat().st_mtime if path.name != LOCK else 0.0)
     return Kept(
         id=folder.name[:12],
         folder=folder,

@@ -9,8 +9,9 @@ with a run that nobody disturbed and that kept nothing. Processes are forked fro
 has imported everything and read the weights, so that a run is short. Prints a Markdown table; exits
 1 where something is not as it should be. Needs a system with fork.
 
-A segment counts as drawn twice when the killed run had begun to draw it and it had to be drawn
-again: what was under way, and what was drawn but not yet on the disk.
+A segment counts as drawn twice when the killed run had finished something of it that had to be made
+again: it was drawn in part, or wholly but was not yet on the disk. What an engine was at work on
+when it was killed, the window or clip under way, is lost besides.
 """
 
 from __future__ import annotations
