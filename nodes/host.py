@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
 import threading
 import time
@@ -34,6 +33,7 @@ from ..imgsync_core.models.published import default_folder, published
 from ..imgsync_core.plan.pace import Pace
 from ..imgsync_core.spool.jobs import Spool
 from ..imgsync_core.watcher import Watcher
+from .names import dated
 
 MODEL_ENDINGS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 
@@ -104,24 +104,6 @@ def digest(path: Path) -> str:
 
 
 DEFAULT_NAME = "imgsync"  # of files whose prefix names none
-_DATE = re.compile("%date:([^%]*)%")
-_TOKEN = re.compile("yyyy|yy|MM?|dd?|hh?|mm?|ss?")
-
-
-def dated(prefix: str) -> str:
-    """A prefix with its ``%date:yyyy-MM-dd hh.mm.ss%`` filled in, as the front end does it.
-
-    The front end sees only what is typed into a widget, no prefix that comes through a link.
-    """
-    now = time.localtime()
-    values = {"y": now.tm_year, "M": now.tm_mon, "d": now.tm_mday}
-    values |= {"h": now.tm_hour, "m": now.tm_min, "s": now.tm_sec}
-
-    def part(token: re.Match[str]) -> str:
-        text = str(values[token[0][0]]).zfill(len(token[0]))
-        return text[-2:] if token[0] == "yy" else text
-
-    return _DATE.sub(lambda date: _TOKEN.sub(part, date[1]), prefix)
 
 
 def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) -> tuple[Path, str]:
@@ -148,9 +130,8 @@ def new_file(prefix: str, folder: str, extension: str, size: tuple[int, int]) ->
             f"The file name {prefix!r} leaves the {folder} folder. Use another."
         ) from e
     path = Path(where)
-    while os.path.exists(
-        path / f"{name}_{counter:05}_{extension}"
-    ):  # also names without a video yet
+    # names without a video yet are taken too
+    while os.path.exists(path / f"{name}_{counter:05}_{extension}"):
         counter += 1
     return path / f"{name}_{counter:05}_{extension}", sub
 
