@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from comfy_api.v0_0_2 import ComfyAPI, io
 
+from . import host
 from .engine_inputs import defaults
 
 # Video Helper Suite's Video Combine: frames (or our video, see below) and a sound into a file
@@ -52,6 +53,8 @@ def latentsync() -> io.NodeReplace:
 
 
 async def register() -> None:
-    """Tell ComfyUI of them."""
+    """Tell ComfyUI of them, where its server runs."""
+    if host.routes() is None:
+        return
     for replacement in (VIDEO_COMBINE, latentsync()):
         await ComfyAPI().node_replacement.register(replacement)

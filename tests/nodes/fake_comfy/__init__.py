@@ -9,7 +9,6 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import ClassVar
 
 from . import folder_paths, media, model_management, schema
 
@@ -23,14 +22,7 @@ class ComfyExtension(ABC):
 
 
 class ComfyAPI:
-    """Keeps what is registered, as the server does."""
-
-    replacements: ClassVar[list] = []
-
-    class node_replacement:
-        @staticmethod
-        async def register(replacement) -> None:
-            ComfyAPI.replacements.append(replacement)
+    """Talks to the server, which is not there."""
 
 
 class ProgressBar:
