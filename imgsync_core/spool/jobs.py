@@ -21,7 +21,6 @@ LIMIT = 20_000_000_000  # bytes of all jobs together
 OLD = 14 * 24 * 3600  # seconds after which a job that nobody went on with is deleted
 HASHES = "hashes"  # of files that were read before
 DIGEST = 16  # bytes
-BLOCK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,14 @@ class Spool:
 
     def content(self, path: Path) -> str:
         """A digest of what a file holds, read once as long as name, time and size are the same."""
+        from ..media.digest import of_file  # PyAV, which a list of jobs does without
+
         state = path.stat()
         known = _read_json(self.folder / HASHES) or {}
         name = str(path.resolve())
         stamp = [state.st_mtime_ns, state.st_size]
         if known.get(name, [None, None])[0] != stamp:
-            known[name] = [stamp, file_digest(path)]
+            known[name] = [stamp, of_file(path)]
             with contextlib.suppress(OSError):  # it is read again the next time
                 private_folder(self.folder)
                 write_whole(self.folder / HASHES, [json.dumps(known).encode()])
@@ -120,15 +121,6 @@ def default_folder() -> Path:
 def digest_of(parts: Mapping[str, Any]) -> str:
     """A name for all that a job's frames depend on."""
     return hashlib.blake2b(_canonical(parts).encode(), digest_size=DIGEST).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """A digest of what a file holds."""
-    total = hashlib.blake2b(digest_size=DIGEST)
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            total.update(block)
-    return total.hexdigest()
 
 
 def _canonical(parts: Mapping[str, Any]) -> str:

@@ -42,10 +42,10 @@ import tiny_echomimic
 import tiny_hallo2
 import tiny_latentsync
 import tiny_musetalk
+from killed import share_networks
 
 from imgsync_core.cli import main as imgsync
 from imgsync_core.demo import demo_picture, demo_speech
-from imgsync_core.engines.runtime.networks import Library
 from imgsync_core.engines.runtime.stream import StreamedFrames
 from imgsync_core.spool.store import segments
 
@@ -87,19 +87,6 @@ def prepare(folder: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((voice * 32767).astype("<i2").tobytes())
-
-
-def share_networks() -> None:
-    """Let runs find the networks that this process has read."""
-    read = {}
-
-    def get(self, path, make, *how):
-        key = path, *how
-        if key not in read:
-            read[key] = make()
-        return read[key]
-
-    Library.get = get
 
 
 def begin(words: list[str], log: Path) -> int:

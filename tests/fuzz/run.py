@@ -16,6 +16,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -61,7 +62,8 @@ def _arguments() -> argparse.Namespace:
     p.add_argument("target", help="a name in targets.py")
     p.add_argument("--runs", type=int, default=100_000, help="executions")
     p.add_argument("--seconds", type=int, default=540, help="at most so long")
-    p.add_argument("--out", default="/tmp/imgsync-fuzz", help="folder for what is found")
+    default = os.path.join(tempfile.gettempdir(), "imgsync-fuzz")
+    p.add_argument("--out", default=default, help="folder for what is found")
     p.add_argument("--seeds", help="a folder of more seeds, such as seeds.py writes")
     p.add_argument("--seed", type=int, default=0, help="of the fuzzer's dice; 0 = another each run")
     p.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
