@@ -22,7 +22,9 @@ from .svt import tamed
 
 BT709 = 1  # the same number in FFmpeg's primaries, transfer and matrix tables
 TV_RANGE, FULL_RANGE = 1, 2
-_AREA = 0x20 | 0x40000 | 0x2000 | 0x4000  # SWS_ AREA, ACCURATE_RND, FULL_CHR_H_INT, FULL_CHR_H_INP
+# SWS_AREA, FULL_CHR_H_INT, FULL_CHR_H_INP. Not ACCURATE_RND: it takes as long again, for chroma
+# that is rounded .05 of a level better in the mean, and only in 8 bits with 4:2:0.
+_AREA = 0x20 | 0x2000 | 0x4000
 
 
 @dataclass(frozen=True)
