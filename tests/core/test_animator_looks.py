@@ -14,6 +14,7 @@ from imgsync_core.engines.base import Scene
 from imgsync_core.engines.built_in import head
 from imgsync_core.engines.built_in.axes import Axes, bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
+from imgsync_core.engines.built_in.following import Dub
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
 from imgsync_core.engines.built_in.pose import COLUMNS, Strength
@@ -182,6 +183,24 @@ def test_a_membrane_is_harmonic():
     torn = plane.copy()
     torn[12:28, 14:34] = 255
     assert np.abs(membrane(torn, known) - plane)[8:-8, 8:-8].max() < 6
+
+
+@pytest.mark.parametrize("behind", [235, 20], ids=["a pale wall", "dark hair"])
+@pytest.mark.parametrize("quiet", [True, False], ids=["in the quiet frame", "in the frame"])
+def test_what_is_beside_a_face_is_neither_covered_nor_mixed_in(picture, behind, quiet):
+    """A head that is turned shows what is behind it close to the corner of its mouth."""
+    face = demo_face(SIDE)
+    beside = round(face.mouth[:, 0].max() + 0.16 * face.iod)
+    turned = picture.copy()
+    turned[:, beside:] = behind
+    shown, other = (picture, turned) if quiet else (turned, picture)
+    drawn = Dub(other, face, Strength()).draw(shown, face, np.zeros(len(COLUMNS), np.float32))
+    off = np.abs(drawn.astype(int) - shown).max(-1)
+    assert off[:, beside + 3 :].max() <= 3
+    lips = np.array([face.lip_top[1] - 0.1 * face.iod, face.lip_bottom[1] + 0.1 * face.iod])
+    top, bottom = lips.round().astype(int)
+    cheek = slice(round(face.mouth[:, 0].max() + 0.06 * face.iod), beside)
+    assert off[top:bottom, cheek].max() <= 55
 
 
 RATE = 16000

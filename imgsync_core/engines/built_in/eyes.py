@@ -18,7 +18,7 @@ from torch.nn import functional
 from ...face.geometry import EYE_HALF as HALF
 from .aperture import PX, Patch, Skin, fit, openness, unlike
 from .axes import Axes, Box, around, luminance, ramp
-from .membrane import membrane
+from .membrane import membrane, widened
 from .warping import sample
 
 BOX = (-2.0, 2.0, -1.5, 1.35)  # the pixels kept: left, right, top, bottom, in half eye widths
@@ -262,7 +262,7 @@ def _thin(light: np.ndarray, eye: np.ndarray, unit: float) -> np.ndarray:
     wide = functional.max_pool2d(grid, size, 1, size // 2)
     wide = torch.where(wide < -8.0, 9.0, wide)
     closed = -functional.max_pool2d(-wide, size, 1, size // 2)[0, 0].numpy()
-    return _spread(np.where(closed > 8.0, 0.0, closed - light), round(0.03 * unit))
+    return widened(np.where(closed > 8.0, 0.0, closed - light), round(0.03 * unit))
 
 
 def _front(apart: np.ndarray, light: np.ndarray, lashes: np.ndarray, v, top, bottom, t):
@@ -274,7 +274,7 @@ def _front(apart: np.ndarray, light: np.ndarray, lashes: np.ndarray, v, top, bot
     far = (v < top - 0.55) | (v > bottom + 0.5)
     near = (v > top - 0.45) & (v < bottom + 0.3) & (np.abs(t) < 1.3)
     never = lashes | ((v > top - 0.26) & (v < bottom + 0.08) & (np.abs(t) < 1.1))
-    apart = _spread(apart, 1)
+    apart = widened(apart, 1)
     solid = ramp(apart, OBSTACLE - 0.15, OBSTACLE + 0.1)
     solid = np.where(near, solid * ramp(-light, 0.6, 0.9), solid)
     allowed = torch.from_numpy(np.where(never, 0.0, solid)).float()[None, None]
@@ -285,14 +285,6 @@ def _front(apart: np.ndarray, light: np.ndarray, lashes: np.ndarray, v, top, bot
             break
         reached = wider
     return reached[0, 0].numpy().astype(np.float64)
-
-
-def _spread(values: np.ndarray, px: int) -> np.ndarray:
-    """Values (h, w) at their largest within px pixels, softened."""
-    size = 2 * max(px, 1) + 1
-    grid = torch.from_numpy(values)[None, None]
-    wide = functional.max_pool2d(grid, size, 1, size // 2)
-    return functional.avg_pool2d(wide, size, 1, size // 2, count_include_pad=False)[0, 0].numpy()
 
 
 def _ease(t: np.ndarray) -> np.ndarray:

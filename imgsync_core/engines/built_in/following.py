@@ -15,7 +15,7 @@ import numpy as np
 
 from ...face.geometry import Face, Frame
 from .axes import bilinear, luminance, ramp
-from .membrane import membrane
+from .membrane import membrane, widened
 from .pose import Strength
 from .render import Renderer
 
@@ -25,6 +25,10 @@ COARSE = 28  # pixels to one IOD where places are compared
 SEEK = 0.09  # IOD by which the quiet mouth may have to be moved
 SHUT = 0.05  # IOD between the lips up to which the quiet mouth counts as shut
 DROPS = (0.0, 0.05, 0.1, 0.15, 0.2)  # IOD by which the jaw of a frame may hang lower
+UNLIKE = (
+    0.15,
+    0.3,
+)  # of the light by which the frame and the quiet face differ where one is no skin
 STILL = 0.02  # worth of staying where the eyes say, per SEEK, in levels squared of the mean light
 
 
@@ -173,12 +177,35 @@ class Dub:
         still = _sampled(self.picture, self.frame, u, source)
         patch = _sampled(spoken, self.frame, u, source)
         there = picture[y0:y1, x0:x1].astype(np.float64)
-        known = ramp(mask, 0.3, 0.02) + 1e-6
+        border = ramp(mask, 0.3, 0.02)
+        middle = float(frame.into(face.mouth.mean(0))[0]) - right
+        away = np.minimum(np.abs(u - self.line[0]) - self.half, np.abs(u - middle) - half)
+        beside = ramp(away, 0.02, 0.1)
+        same = 1.0 - _odd(there, still, mask, beside, 0.03 * face.iod)
+        mask, known = mask * same, border * same + 1e-6
         patch = patch + membrane(there - still, known, max(1.0, face.iod / COARSE))
         drawn = picture.copy()
         mixed = there + mask[..., None] * (patch - there)
         drawn[y0:y1, x0:x1] = np.clip(mixed + 0.5, 0, 255)
         return drawn
+
+
+def _odd(
+    there: np.ndarray, still: np.ndarray, mask: np.ndarray, beside: np.ndarray, px: float
+) -> np.ndarray:
+    """Where one of the frame and the quiet face (h, w, 3) shows no skin, 0..1 (h, w).
+
+    That is hair, a collar or what is behind the face, most of all where the head is turned further
+    in one of them. Nothing is laid over it, and what it differs by is no difference of light.
+    mask: where the quiet face is laid.   beside: 1 beside both mouths; lips and jaws may differ.
+    px: over which it fades.
+    """
+    light = max(float(luminance(there)[mask > 0.02].mean()), 8.0) if (mask > 0.02).any() else 8.0
+    off = (there - still) / light
+    border = (mask > 0.02) & (mask < 0.9)
+    if border.any():
+        off = off - np.median(off[border], axis=0)
+    return widened(ramp(np.abs(off).mean(-1), *UNLIKE) * beside, max(2, round(px)))
 
 
 def _vertex(cost: np.ndarray, at: int) -> float:

@@ -1,4 +1,4 @@
-"""A hole in a picture filled as a stretched skin would: what is at its edge, diffused inward."""
+"""A hole in a picture filled as a stretched skin would, and masks that reach further."""
 
 import numpy as np
 import torch
@@ -8,6 +8,8 @@ from torch.nn import functional
 
 def membrane(pixels: np.ndarray, known: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Pixels (h, w, c) where known (h, w) is 1, and between them a surface without bumps.
+
+    What is at the edge of a hole is diffused inward.
 
     known: 0..1, never quite 0.   scale: pixels in one step of the solution's finest grid.
     A solution on coarse grids is relaxed on finer ones (multigrid without the return).
@@ -28,6 +30,14 @@ def membrane(pixels: np.ndarray, known: np.ndarray, scale: float = 1.0) -> np.nd
             filled = own * target + (1 - own) * _mean(filled)
     filled = functional.interpolate(filled, (h, w), mode="bicubic", align_corners=False)
     return filled[0].permute(1, 2, 0).numpy()
+
+
+def widened(values: np.ndarray, px: int) -> np.ndarray:
+    """Values (h, w) at their largest within px pixels, softened."""
+    size = 2 * max(px, 1) + 1
+    grid = torch.from_numpy(values)[None, None]
+    wide = functional.max_pool2d(grid, size, 1, size // 2)
+    return functional.avg_pool2d(wide, size, 1, size // 2, count_include_pad=False)[0, 0].numpy()
 
 
 def _mean(values: Tensor) -> Tensor:
