@@ -133,7 +133,7 @@ class Layout:
         m = self.mouth
         side = 1.3 * m.half + 0.1
         return around(
-            self.axes, m.middle - side, m.middle + side, m.top - 0.16, m.bottom + mouth.GAPE + 0.14
+            self.axes, m.middle - side, m.middle + side, m.top - 0.16, m.bottom + mouth.MOST + 0.14
         )
 
     def eye_boxes(self) -> list[Box]:
