@@ -80,7 +80,7 @@ def _pairs(files: list[str]) -> list[tuple[str, str | None]]:
 def _named(pattern: str, n: int, picture: str, sound: str | None) -> str:
     """The pattern with names without their endings in it."""
     values = (Path(picture).stem, Path(sound).stem if sound else "silent", str(n))
-    known = dict(zip(_FIELDS, values, strict=True))
+    known: dict[str, str] = dict(zip(_FIELDS, values, strict=True))
 
     def value(field: re.Match[str]) -> str:
         if field[1] not in known:

@@ -419,6 +419,27 @@ def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_we
     assert torch.equal(video.get_components().images, before)
 
 
+@pytest.mark.parametrize(
+    ("node", "widget", "known"),
+    [
+        ("ImgSyncMuxVideo", "preset", "mp4-h264"), ("ImgSyncExtendFrames", "mode", "ping-pong"),
+        ("ImgSyncExtendFrames", "length", "match audio"),
+        ("ImgSyncAudioDrivenAnimate", "engine", "built-in"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_there_is_not_is_told(pack, run, portrait, voice, node, widget, known):
+    """ComfyUI hands on nothing of it."""
+    given = {
+        "ImgSyncMuxVideo": {"filename_prefix": "x", "folder": "output", "background": "black"},
+        "ImgSyncExtendFrames": {"mode": {"mode": "hold"}, "length": {"length": "match audio"},
+                                "grid": "any"},
+        "ImgSyncAudioDrivenAnimate": {"seed": 0},
+    }[node]  # fmt: skip
+    values = {k: v for k, v in given.items() if k != widget}
+    with pytest.raises(Exception, match=f"{widget} is none of its choices.*{known}"):
+        run(pack.nodes[node], source=portrait, audio=voice, fps=25.0, **values)
+
+
 def test_missing_nodes_are_stood_in_for_where_a_server_runs(pack, comfy, monkeypatch):
     replacements, told = pack.part("nodes.replacements"), []
 
