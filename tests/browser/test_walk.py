@@ -15,6 +15,9 @@ LISTEN = """() => { window.ended = ""; for (const name of ["execution_success", 
     app.api.addEventListener(name, e => { window.ended ||= name
         + " " + (e.detail.exception_message ?? ""); }, {once: true}); }"""
 KINDS = "() => app.rootGraph.nodes.map(node => node.type)"
+TIDY = """() => { const node = app.rootGraph.nodes.find(n => n.type === "ImgSyncMuxVideo");
+    return [node.widgets.map(w => w.name).filter(name => name === "$$canvas-image-preview"),
+        LiteGraph.vueNodesMode || node.size[1] >= node.computeSize()[1] - 1]; }"""
 RUN = "[data-testid=queue-button]:visible, [data-testid=linear-run-button] button:visible"
 OLD = {"frame_rate": 24, "loop_count": 0, "filename_prefix": "old", "format": "video/h264-mp4"}
 
@@ -63,6 +66,9 @@ def test_from_the_list_of_templates_to_a_video_that_plays(canvas):
     page.wait_for_timeout(700)
     canvas.shot("walk_plays")
     assert video.evaluate("v => v.currentTime") > 0.2
+    page.wait_for_timeout(1500)
+    canvas.shot("walk_played")
+    assert page.evaluate(TIDY) == [[], True]
 
 
 def test_the_same_as_a_form(canvas):
