@@ -11,8 +11,8 @@ const AROUND = 12; // px, margins and padding
 const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
 /** @typedef {any} Node  of LiteGraph */
 
-/** Make room for all that it shows. @param {Node} node */
-const grow = (node) => node.setSize(node.computeSize().map((/** @type {number} */ least, /** @type {number} */ i) => Math.max(node.size[i], least)));
+/** Make room below for all that it shows; it stays as wide as it is. @param {Node} node */
+const grow = (node) => (node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]), node.setDirtyCanvas?.(true, true));
 
 /** @param {Node} node @param {string} text */
 function report(node, text) {
@@ -78,7 +78,7 @@ app.registerExtension({
     /** The classic canvas' player would enter the prompt, and the next run make the file again. @this {Node} */
     nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ ...[name, type, element, options]) {
       if (name !== "video-preview") return add.call(this, name, type, element, options);
-      requestAnimationFrame(() => grow(this)); // it is as high as the video only then
+      for (const later of [0, 500]) setTimeout(() => grow(this), later); // it is as high as the video only then
       return add.call(this, name, type, element, { ...options, serialize: false });
     };
     const before = nodeType.prototype.onExecuted;

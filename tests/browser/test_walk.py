@@ -17,7 +17,7 @@ LISTEN = """() => { window.ended = ""; for (const name of ["execution_success", 
 KINDS = "() => app.rootGraph.nodes.map(node => node.type)"
 TIDY = """() => { const node = app.rootGraph.nodes.find(n => n.type === "ImgSyncMuxVideo");
     return [node.widgets.map(w => w.name).filter(name => name === "$$canvas-image-preview"),
-        LiteGraph.vueNodesMode || node.size[1] >= node.computeSize()[1] - 1]; }"""
+        node.size[0], LiteGraph.vueNodesMode || node.size[1] >= node.computeSize()[1] - 1]; }"""
 RUN = "[data-testid=queue-button]:visible, [data-testid=linear-run-button] button:visible"
 OLD = {"frame_rate": 24, "loop_count": 0, "filename_prefix": "old", "format": "video/h264-mp4"}
 
@@ -57,6 +57,7 @@ def test_from_the_list_of_templates_to_a_video_that_plays(canvas):
     dialog.get_by_text("Talking portrait", exact=True).first.click()
     page.wait_for_selector(".imgsync-face[data-state=ready]", timeout=30_000)
     canvas.shot("walk_opened")
+    wide = page.evaluate(TIDY)[1]
     press_run(page)
     video = page.locator("video").first
     video.wait_for(timeout=20_000)
@@ -68,7 +69,7 @@ def test_from_the_list_of_templates_to_a_video_that_plays(canvas):
     assert video.evaluate("v => v.currentTime") > 0.2
     page.wait_for_timeout(1500)
     canvas.shot("walk_played")
-    assert page.evaluate(TIDY) == [[], True]
+    assert page.evaluate(TIDY) == [[], pytest.approx(wide, abs=1), True]
 
 
 def test_the_same_as_a_form(canvas):

@@ -461,16 +461,17 @@ def test_missing_nodes_are_stood_in_for_where_a_server_runs(pack, comfy, monkeyp
 def test_nothing_is_begun_while_python_ends(pack, comfy, monkeypatch):
     """ComfyUI's patchers detach when they are collected: a thread that waits for Python hangs."""
     host, network, begun = pack.part("nodes.host"), torch.nn.Linear(1, 1), []
-    timer = SimpleNamespace(start=lambda: begun.append(network))
+    timer = SimpleNamespace(daemon=True, start=lambda: begun.append(network))
     monkeypatch.setattr(host.threading, "Timer", lambda *_: timer)
     with host._placed(network):
         patcher = host._LENT[network]
-    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
-    patcher.detach()
+    ended = SimpleNamespace(is_alive=lambda: False)  # as it is from the last line of a program on
+    with monkeypatch.context() as patch:
+        patch.setattr(host.threading, "main_thread", lambda: ended)
+        patcher.detach()
     assert not begun
-    monkeypatch.setattr(sys, "is_finalizing", lambda: False)
     patcher.detach()
-    assert begun == [network]
+    assert begun == [network] and timer.daemon is False  # Python waits for it
     host._LENT.pop(network)
 
 
