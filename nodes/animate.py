@@ -14,11 +14,12 @@ from ..imgsync_core.job import Job, Prepared, prepare
 from ..imgsync_core.media.extend import Extension
 from ..imgsync_core.watcher import Watcher
 from . import host
-from .engine_inputs import asked, engine_input
+from .engine_inputs import ENGINES, asked, engine_input
 from .sockets import (
     FaceSocket,
     LandmarksSocket,
     NoFace,
+    chosen,
     fps_input,
     frames_of,
     sound_of,
@@ -113,10 +114,12 @@ class AudioDrivenAnimate(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, source: Any, audio: dict[str, Any], engine: dict[str, Any], fps: float, seed: int,
-        which_face: str = "", clip: Any = "ping-pong", length: str = "match audio",
-        face: Any = None, landmarks: Any = None, faces: Any = None, voices: Any = None,
+        cls, source: Any, audio: dict[str, Any], fps: float, seed: int,
+        engine: dict[str, Any] | None = None, which_face: str = "", clip: Any = "ping-pong",
+        length: str = "match audio", face: Any = None, landmarks: Any = None, faces: Any = None,
+        voices: Any = None,
     ) -> io.NodeOutput:  # fmt: skip
+        engine = chosen("engine", engine, ENGINES)
         frames = frames_of(source, fps)
         linked = [one for one in (face, *grown(faces)) if one is not None]
         speakers, remarks = cast_of(which_face, linked, grown(voices), landmarks, frames.size)

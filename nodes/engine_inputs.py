@@ -13,13 +13,14 @@ from . import host
 
 FOUND = "auto"  # of a file: the one in the models folder
 LIVELY = "lively"
+ENGINES = (*NAMES, AUTO)
 
 
 def engine_input() -> Any:
     """The choice of an engine, with the widgets of each."""
     return io.DynamicCombo.Input(
         "engine",
-        options=[io.DynamicCombo.Option(name, _inputs(name)) for name in (*NAMES, AUTO)],
+        options=[io.DynamicCombo.Option(name, _inputs(name)) for name in ENGINES],
         tooltip="What moves the face. built-in needs no download and no GPU; latentsync and "
         "musetalk draw the lips anew, echomimic and hallo2 the whole head of a still, hallo2 for "
         "long speech; they need their weights and a GPU, musetalk a small one; auto takes the best "

@@ -13,10 +13,12 @@ from ..imgsync_core.media.frames import FrameSource
 from ..imgsync_core.media.motion import MOVES, parse_rect
 from ..imgsync_core.media.sound import Part, Sound
 from ..imgsync_core.timeline import GRIDS, Timeline, parse_grid
-from .sockets import fps_input, frames_of, own_sound, sound_of
+from .sockets import chosen, fps_input, frames_of, own_sound, sound_of
 from .video import LazyVideo
 
 CUSTOM = "custom"
+MODES = ("hold", "loop", "ping-pong", "pan-zoom")
+LENGTHS = ("match audio", "frames", "seconds")
 
 
 def _mode_input() -> Any:
@@ -34,10 +36,8 @@ def _mode_input() -> Any:
     return io.DynamicCombo.Input(
         "mode",
         options=[
-            io.DynamicCombo.Option("hold", []),
-            io.DynamicCombo.Option("loop", [crossfade]),
-            io.DynamicCombo.Option("ping-pong", []),
-            io.DynamicCombo.Option("pan-zoom", pan_zoom),
+            io.DynamicCombo.Option(name, widgets)
+            for name, widgets in zip(MODES, ([], [crossfade], [], pan_zoom), strict=True)
         ],
         tooltip="How it lasts: hold the last frame, loop, play there and back, or glide over a "
         "still.",
@@ -52,9 +52,8 @@ def _length_input() -> Any:
     return io.DynamicCombo.Input(
         "length",
         options=[
-            io.DynamicCombo.Option("match audio", []),
-            io.DynamicCombo.Option("frames", [frames]),
-            io.DynamicCombo.Option("seconds", [seconds]),
+            io.DynamicCombo.Option(name, widgets)
+            for name, widgets in zip(LENGTHS, ([], [frames], [seconds]), strict=True)
         ],
         tooltip="How long: all of the audio, or a number that is at least that long.",
     )
@@ -114,11 +113,12 @@ class ExtendFrames(io.ComfyNode):
         cls,
         source: Any,
         fps: float,
-        mode: dict[str, Any],
-        length: dict[str, Any],
         grid: str,
+        mode: dict[str, Any] | None = None,
+        length: dict[str, Any] | None = None,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        mode, length = chosen("mode", mode, MODES), chosen("length", length, LENGTHS)
         frames = frames_of(source, fps)
         sound, notes = _sound(source, frames, audio, length)
         job = Job(

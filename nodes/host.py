@@ -256,11 +256,12 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
     """
 
     def detach(self, unpatch_all: bool = True) -> Any:
-        # when Python ends, patchers are detached too, and a thread would never begin
-        if _LENT.get(self.model) is self and not sys.is_finalizing():
+        # when Python ends, patchers are detached too, and a thread would never begin; it waits for
+        # one that has begun, and does not stop it in the middle of freeing what C++ holds
+        if _LENT.get(self.model) is self and threading.main_thread().is_alive():
             # ComfyUI also detaches what it loads anew, and looks at a patcher after that
             timer = threading.Timer(LINGER, _let_go, [weakref.ref(self)])
-            timer.daemon = True
+            timer.daemon = False  # as that of ComfyUI, which it would take after
             timer.start()
         return super().detach(unpatch_all)
 

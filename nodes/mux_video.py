@@ -14,7 +14,7 @@ from ..imgsync_core.media.muxer import Report
 from ..imgsync_core.media.picture import parse_color
 from ..imgsync_core.media.video import VideoFrames
 from . import host
-from .sockets import frames_of, lasting, own_sound, sound_of, to_image
+from .sockets import chosen, frames_of, lasting, own_sound, sound_of, to_image
 from .video import LazyVideo
 
 PLAYABLE = (".mp4", ".webm", ".gif", ".webp")  # what a browser shows by itself
@@ -124,14 +124,15 @@ class MuxVideo(io.ComfyNode):
         cls,
         source: Any,
         fps: float,
-        preset: dict[str, Any],
         filename_prefix: str,
         folder: str,
         background: str,
+        preset: dict[str, Any] | None = None,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         video = _video(source, fps, audio)
-        encoding = named(preset["preset"]).tuned(preset.get("crf"), preset.get("audio_kbps"))
+        values = chosen("preset", preset, PRESETS)
+        encoding = named(values["preset"]).tuned(values.get("crf"), values.get("audio_kbps"))
         path, sub = host.new_file(
             filename_prefix, folder, encoding.extension, video.get_dimensions()
         )

@@ -1,17 +1,37 @@
 """What ours can stand in for, in graphs of packs that are not installed.
 
-ComfyUI offers the replacement where it misses a node; where that pack is installed nothing changes.
+The front end offers the replacement where it misses a node, and somebody accepts it; where that
+pack is installed nothing changes. A graph that a program sends is left as it is.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from comfy_api.v0_0_2 import ComfyAPI, io
 
 from . import host
 from .engine_inputs import defaults
 
+
+class Offer(io.NodeReplace):
+    """A replacement that the front end offers and the server does not make on its own.
+
+    ComfyUI 0.33 replaces in every graph it is sent, and answers with HTTP 500 (KeyError) where that
+    has no `_meta`, or lacks an input that is mapped. It passes over replacements whose node it does
+    not know: so it sees such a name, and the front end, which reads `as_dict`, the node's own.
+    """
+
+    def __init__(self, new_node_id: str, old_node_id: str, **mapping: Any) -> None:
+        super().__init__(f"{new_node_id} (offered)", old_node_id, **mapping)
+        self._offered = new_node_id
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "new_node_id": self._offered}
+
+
 # Video Helper Suite's Video Combine: frames (or our video, see below) and a sound into a file
-VIDEO_COMBINE = io.NodeReplace(
+VIDEO_COMBINE = Offer(
     new_node_id="ImgSyncMuxVideo",
     old_node_id="VHS_VideoCombine",
     old_widget_ids=["frame_rate", "loop_count", "filename_prefix"],
@@ -36,7 +56,7 @@ WRAPPER = {
 }  # fmt: skip
 
 
-def latentsync() -> io.NodeReplace:
+def latentsync() -> Offer:
     """For the LatentSync wrapper: frames and a voice; its first output was frames, ours a video."""
     rest = {
         "engine": "latentsync", **defaults("latentsync"), "fps": 25, "which_face": "",
@@ -44,12 +64,13 @@ def latentsync() -> io.NodeReplace:
     }  # fmt: skip
     mapped = [{"new_id": ours, "old_id": theirs} for ours, theirs in WRAPPER.items()]
     fixed = [{"new_id": k, "set_value": value} for k, value in rest.items() if k not in WRAPPER]
-    return io.NodeReplace(
+    return Offer(
         new_node_id="ImgSyncAudioDrivenAnimate",
         old_node_id="LatentSyncNode",
         old_widget_ids=["seed", "control_after_generate", "lips_expression", "inference_steps"],
         input_mapping=[*mapped, *fixed],
-    )  # no mapping of outputs: ComfyUI 0.33 trips over it where the next node is replaced too
+        output_mapping=[{"new_idx": 0, "old_idx": 0}],  # the video brings the voice with it
+    )
 
 
 async def register() -> None:

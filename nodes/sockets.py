@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -55,6 +56,17 @@ def face_of(value: Any, size: tuple[int, int] | None = None) -> Face | NoFace | 
     if isinstance(value, Face):
         return value if size is None else value.resized(size)
     raise FaceError(f"A face of Load Portrait is needed here, not {type(value).__name__}.")
+
+
+def chosen(name: str, value: dict[str, Any] | None, choices: Iterable[str]) -> dict[str, Any]:
+    """The value of a widget that brings others with it.
+
+    ComfyUI hands on nothing where it does not know the choice, as in a graph of a program, or of
+    another version. Raises InputError then.
+    """
+    if value is None:
+        raise InputError(f"{name} is none of its choices. Take one of {', '.join(choices)}.")
+    return value
 
 
 class TensorFrames(FrameSource):

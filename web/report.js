@@ -11,6 +11,9 @@ const AROUND = 12; // px, margins and padding
 const STYLE = "overflow: auto; padding: 2px 6px; box-sizing: border-box; user-select: text; font: 12px/17px sans-serif; color: var(--input-text, #ccc); white-space: pre-wrap;";
 /** @typedef {any} Node  of LiteGraph */
 
+/** Make room below for all that it shows; it stays as wide as it is. @param {Node} node */
+const grow = (node) => (node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]), node.setDirtyCanvas?.(true, true));
+
 /** @param {Node} node @param {string} text */
 function report(node, text) {
   const known = widgetOf(node, NAME)?.element?.firstChild;
@@ -27,8 +30,7 @@ function report(node, text) {
     const now = Math.min(entry.contentRect.height, MOST);
     if (!now) return; // hidden, as the canvas is zoomed out
     height = now + AROUND;
-    const [wide, high] = node.computeSize();
-    node.setSize([Math.max(node.size[0], wide), Math.max(node.size[1], high)]);
+    grow(node);
   }).observe(/** @type {Element} */ (place));
 }
 
@@ -75,13 +77,16 @@ app.registerExtension({
     const add = nodeType.prototype.addDOMWidget;
     /** The classic canvas' player would enter the prompt, and the next run make the file again. @this {Node} */
     nodeType.prototype.addDOMWidget = function (/** @type {any[]} */ ...[name, type, element, options]) {
-      return add.call(this, name, type, element, name === "video-preview" ? { ...options, serialize: false } : options);
+      if (name !== "video-preview") return add.call(this, name, type, element, options);
+      for (const later of [0, 500]) setTimeout(() => grow(this), later); // it is as high as the video only then
+      return add.call(this, name, type, element, { ...options, serialize: false });
     };
     const before = nodeType.prototype.onExecuted;
     /** @this {Node} @param {{text?: string[], animated?: boolean[]}} output */
     nodeType.prototype.onExecuted = function (output) {
       before?.call(this, output);
-      dropPreviews(this, Boolean(output?.animated));
+      dropPreviews(this, Boolean(output?.animated)); // and once more: one that is still being loaded comes after the video
+      for (const later of output?.animated ? [300, 1500] : []) setTimeout(() => dropPreviews(this, true), later);
       if (REPORTING.has(nodeData.name) && output?.text) report(this, output.text.join("\n"));
     };
   },

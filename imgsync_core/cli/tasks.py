@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,11 +78,18 @@ def _pairs(files: list[str]) -> list[tuple[str, str | None]]:
 
 
 def _named(pattern: str, n: int, picture: str, sound: str | None) -> str:
-    """The pattern with names without their endings in it; other braces stay."""
+    """The pattern with names without their endings in it."""
     values = (Path(picture).stem, Path(sound).stem if sound else "silent", str(n))
-    for field, value in zip(_FIELDS, values, strict=True):
-        pattern = pattern.replace(f"{{{field}}}", value)
-    return pattern
+    known: dict[str, str] = dict(zip(_FIELDS, values, strict=True))
+
+    def value(field: re.Match[str]) -> str:
+        if field[1] not in known:
+            raise InputError(
+                f"{field[0]} in {pattern} stands for nothing. Use {{picture}}, {{sound}} or {{n}}."
+            )
+        return known[field[1]]
+
+    return re.sub(r"\{(\w+)\}", value, pattern)
 
 
 def _free(path: Path) -> Path:

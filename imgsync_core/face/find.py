@@ -130,7 +130,7 @@ def pick(
         raise FaceError(
             "No face was found in the picture: it has to be whole, from the front, and upright "
             "within 40 degrees. Turn the picture, say where mouth and eyes are (points), "
-            "or use ExtendFrames, which needs no face."
+            "or let it only last (Extend Frames, imgsync extend), which needs no face."
         )
     if point is not None:
         x, y = point

@@ -134,7 +134,7 @@ def _begun(points: Mapping[str, np.ndarray], size: tuple[int, int], rgb: np.ndar
     if not all(name in points for name in MOUTH):
         raise FaceError(
             "No face was found around these points. Give both corners of the mouth, and best the "
-            "eyes too; or use ExtendFrames, which needs no face."
+            "eyes too; or let it only last (Extend Frames, imgsync extend), which needs no face."
         )
     known = [name in points for name in EYES]
     if any(known) and not all(known):

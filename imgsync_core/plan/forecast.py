@@ -18,6 +18,7 @@ from ..timeline import frames_in_words
 from .rate import Timed
 
 PREVIEWS, PREVIEW_SECONDS = 8, 0.25  # frames drawn in advance at most, and the time for them
+_TIMED, _PATIENCE = 4, 4.0  # so many at least, in so many times that: the second is often slow too
 _SPREAD = 2.0  # seconds of speech over which they are spread
 _SPOKEN = 0.02  # RMS of full scale from which on a sound counts as begun
 
@@ -155,19 +156,20 @@ def preview_frames(
 
     Of a still they are spread over the first speech; of a clip, which is drawn in order, they are
     the first. None where the engine makes no single frames at once. No frame is begun when
-    ``seconds`` have passed since the first was done.
+    ``seconds`` have passed since the first was done, or four times that while there are few.
     """
     if not spec.instant:
         return
     first, step = 0, 1
     if drawn.still:
         first, step = int(_begin(sound) * drawn.fps), max(1, int(_SPREAD * drawn.fps / most))
-    stop: float | None = None
-    for i in range(first, min(first + most * step, drawn.n_frames), step):
-        if stop is not None and time.perf_counter() > stop:
+    begun = 0.0
+    for done, i in enumerate(range(first, min(first + most * step, drawn.n_frames), step)):
+        enough = seconds if done > _TIMED else _PATIENCE * seconds
+        if done and time.perf_counter() - begun > enough:
             return
         yield drawn.read(i, i + 1)[0]
-        stop = stop or time.perf_counter() + seconds
+        begun = begun or time.perf_counter()
 
 
 def _begin(sound: Sound) -> float:

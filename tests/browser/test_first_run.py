@@ -27,7 +27,7 @@ def test_the_first_run_plays_a_talking_portrait(canvas, comfyui):
     page.reload()
     page.wait_for_function(READY, timeout=120_000)
     page.wait_for_timeout(2000)
-    page.evaluate("graph => app.loadGraphData(graph, true, true)", drawn("talking_portrait"))
+    page.evaluate("graph => app.loadGraphData(graph, true, true)", drawn("Talking portrait"))
     page.wait_for_timeout(3000)
     state = page.evaluate(STATE)
     assert state["missing"] == [] and state["red"] == [] and state["dialogs"] == []

@@ -21,7 +21,7 @@ from .serving import ROOT
 FOLDER = ROOT / "example_workflows"
 TWINS = ROOT / "tests" / "data" / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
-CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"  # of text_to_image_talking_portrait
+CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"  # of Talking portrait from text
 VOICES = {"voice": 0.6, "vocals": 1.0, "full_mix": 1.3, "first_voice": 0.6, "second_voice": 0.8}
 RATE = 44100
 

@@ -44,7 +44,7 @@ def widgets(engine: str) -> dict:
 @pytest.mark.parametrize("source", ["still", "clip"])
 @pytest.mark.parametrize("engine", [*NAMES, AUTO])
 def test_an_engine_runs(server, engine, source):
-    name = "talking_portrait" if source == "still" else "dub_a_video_latentsync"
+    name = "Talking portrait" if source == "still" else "Dub a video with LatentSync"
     nodes = {key: (node["class_type"], node["inputs"]) for key, node in twin(name).items()}
     for kind, inputs in nodes.values():
         if kind == "ImgSyncAudioDrivenAnimate":

@@ -19,23 +19,23 @@ from .serving import CHECKOUT, serving
 
 pytestmark = [pytest.mark.comfy, pytest.mark.slow]
 WRITTEN = {  # seconds of the longest sound and the rate of the picture: frames, by hand
-    "extend_a_still": 15,
-    "talking_portrait": 15,
-    "vocals_drive_the_mix": 33,  # 1.3 s of the mix, the vocals are 1 s
-    "noisy_drive_clean_sound": 17,  # 8n+1
-    "two_people_talking": 35,  # 0.6 s, then 0.8 s
-    "ping_pong_a_clip": 15,  # at the clip's own 24 frames/s
-    "pan_zoom_for_infinitetalk": 17,  # 4k+1
-    "dub_a_video_latentsync": 15,
-    "still_to_life_latentsync": 15,
-    "dub_a_video_musetalk": 15,
-    "speaking_portrait_echomimic": 15,
-    "long_speech_hallo2": 33,  # as the mix
+    "Extend a still": 15,
+    "Talking portrait": 15,
+    "Vocals drive the mix": 33,  # 1.3 s of the mix, the vocals are 1 s
+    "Noisy drive and clean sound": 17,  # 8n+1
+    "Two people talking": 35,  # 0.6 s, then 0.8 s
+    "Ping-pong a clip": 15,  # at the clip's own 24 frames/s
+    "Pan and zoom for InfiniteTalk": 17,  # 4k+1
+    "Dub a video with LatentSync": 15,
+    "Still to life with LatentSync": 15,
+    "Dub a video with MuseTalk": 15,
+    "Speaking portrait with EchoMimic": 15,
+    "Long speech with Hallo2": 33,  # as the mix
 }
 
 
 # these show how it moves: the front end asks for .jpg whatever is in it, and browsers look inside
-MOVING = {"talking_portrait", "two_people_talking"}
+MOVING = {"Talking portrait", "Two people talking"}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_an_example_runs(server, name):
 
 
 def test_both_of_two_people_move(server):
-    nodes = graph("two_people_talking")
+    nodes = graph("Two people talking")
     (last,) = (inputs for kind, inputs in nodes.values() if kind == "ImgSyncMuxVideo")
     last["filename_prefix"] = "both"
     server.wait(server.start(nodes))
@@ -93,7 +93,7 @@ def test_both_of_two_people_move(server):
 
 def test_text_to_image_lacks_nothing_but_a_checkpoint(server):
     """Accepted with an empty file of that name; without it, the name is all that is refused."""
-    nodes = twin("text_to_image_talking_portrait")
+    nodes = twin("Talking portrait from text")
     with pytest.raises(urllib.error.HTTPError) as refused:
         server.post("/prompt", {"prompt": nodes})
     with refused.value:
@@ -148,7 +148,7 @@ def test_nothing_overlaps(name):
 
 
 def test_every_example_has_a_small_picture_and_a_twin():
-    assert set(NAMES) == {*WRITTEN, "text_to_image_talking_portrait"}
+    assert set(NAMES) == {*WRITTEN, "Talking portrait from text"}
     assert {path.stem.removesuffix("_api") for path in TWINS.glob("*.json")} == set(NAMES)
     for name in NAMES:
         picture = FOLDER / f"{name}.jpg"

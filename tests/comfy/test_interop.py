@@ -6,6 +6,7 @@ See test_real_comfyui.py for what is needed.
 import hashlib
 import json
 import subprocess
+import urllib.error
 
 import av
 import numpy as np
@@ -184,43 +185,34 @@ def test_a_blueprint_runs(server, name):
 # -- graphs of packs that are not there --
 
 
-def test_video_combine_is_stood_in_for(server):
-    """As programs send it; `_meta` is what the front end always adds."""
-    told = server.get("/node_replacements")
-    assert [entry["new_node_id"] for entry in told["VHS_VideoCombine"]] == ["ImgSyncMuxVideo"]
-    old = {"images": ["1", 0], "audio": ["2", 0], "frame_rate": 24, "loop_count": 0,
-           "filename_prefix": "combined", "format": "video/h264-mp4", "pingpong": False,
-           "save_output": True}  # fmt: skip
-    prompt = {
-        key: {"class_type": kind, "inputs": inputs, "_meta": {"title": kind}}
-        for key, (kind, inputs) in {**TALK, "4": ("VHS_VideoCombine", old)}.items()
-        if key != "3"
-    }
-    answer = server.post("/prompt", {"prompt": prompt})
-    assert not answer["node_errors"]
-    assert server.wait(answer["prompt_id"])["status"]["status_str"] == "success"
-    (path,) = (server.base / "output").glob("combined_*.mp4")
-    assert len(frames(path)) == 15 and max(ends(path)) - min(ends(path)) < 0.001
+OLD = {
+    "VHS_VideoCombine": {"images": ["1", 0], "audio": ["2", 0], "frame_rate": 24, "loop_count": 0,
+                         "filename_prefix": "combined", "format": "video/h264-mp4"},
+    "LatentSyncNode": {"images": ["1", 0], "audio": ["2", 0], "seed": 7, "lips_expression": 1.5,
+                       "inference_steps": 1},
+}  # fmt: skip
 
 
-def test_the_latentsync_wrapper_is_stood_in_for(server):
-    """With Video Combine behind it, which takes a video where frames were."""
-    old = {"images": ["1", 0], "audio": ["2", 0], "seed": 7, "lips_expression": 1.5,
-           "inference_steps": 1}  # fmt: skip
-    combine = {"images": ["3", 0], "audio": ["2", 0], "frame_rate": 25, "loop_count": 0,
-               "filename_prefix": "wrapped", "format": "video/h264-mp4"}  # fmt: skip
-    graph = {**TALK, "3": ("LatentSyncNode", old), "4": ("VHS_VideoCombine", combine)}
-    prompt = {
-        key: {"class_type": kind, "inputs": inputs, "_meta": {"title": kind}}
-        for key, (kind, inputs) in graph.items()
-    }
-    answer = server.post("/prompt", {"prompt": prompt})
-    assert not answer["node_errors"]
-    entry = server.wait(answer["prompt_id"])
-    told = dict(entry["status"]["messages"]).get("execution_error", {})
-    assert entry["status"]["status_str"] == "success", told.get("exception_message")
-    (path,) = (server.base / "output").glob("wrapped_*.mp4")
-    assert len(frames(path)) == 15
+def refused(server, prompt: dict) -> tuple[int, dict]:
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        server.post("/prompt", {"prompt": prompt})
+    return answer.value.code, json.loads(answer.value.read())
+
+
+@pytest.mark.parametrize("meta", [{}, {"_meta": {"title": "old"}}], ids=["bare", "titled"])
+@pytest.mark.parametrize("without", ["", "audio", "images"])
+@pytest.mark.parametrize("kind", OLD)
+def test_programs_hear_of_missing_nodes_as_ever(server, kind, without, meta):
+    """Offered in the front end; a graph that a program sends is answered as without this pack."""
+    assert kind in server.get("/node_replacements")
+    inputs = {name: value for name, value in OLD[kind].items() if name != without}
+    prompt = {key: {"class_type": k, "inputs": i} for key, (k, i) in TALK.items() if key != "3"}
+    told = [
+        refused(server, {**prompt, "4": {"class_type": name, "inputs": inputs, **meta}})
+        for name in (kind, "NobodyHasThis")
+    ]
+    assert told[0][0] == 400 and kind in json.dumps(told[0][1])
+    assert json.dumps(told[0][1]).replace(kind, "NobodyHasThis") == json.dumps(told[1][1])
 
 
 # -- the same again --
@@ -237,8 +229,8 @@ def test_a_fresh_profile_makes_the_same_file_bit_for_bit(tmp_path):
         furnish(base)
         with serving(base) as server:
             body = {
-                "prompt": twin("talking_portrait"),
-                "extra_data": {"extra_pnginfo": {"workflow": drawn("talking_portrait")}},
+                "prompt": twin("Talking portrait"),
+                "extra_data": {"extra_pnginfo": {"workflow": drawn("Talking portrait")}},
             }
             entry = server.wait(server.post("/prompt", body)["prompt_id"])
             assert entry["status"]["status_str"] == "success"

@@ -73,6 +73,7 @@ def test_several_files_make_several_videos(here, imgsync, files, output, names):
     [
         (["*.png", "a.wav"], "x.mp4", r"2 videos would have the name x\.mp4"),
         (["*.jpg", "a.wav"], None, r"No file matches \*\.jpg"),
+        (["*.png", "a.wav"], "{picture} {frames}.mp4", r"\{frames\} in .* stands for nothing"),
         (["a.wav", "b.wav", "a.wav"], None, "All of these files are sounds"),
         (["one.png", "two.png", "one.png", "a.wav", "b.wav"], None, "3 pictures and 2 sounds"),
     ],

@@ -108,7 +108,7 @@ def test_no_face(shape: tuple[int, ...]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     assert find_faces(noise) == []
     assert find_faces(np.zeros_like(noise)) == []
-    with pytest.raises(FaceError, match="ExtendFrames"):
+    with pytest.raises(FaceError, match="imgsync extend"):
         pick([])
 
 

@@ -379,7 +379,7 @@ export class FaceEditor {
   move(event) {
     if (event.buttons === 4) return void this.around.pass(event);
     const last = this.pointers.get(event.pointerId);
-    if (!last) return;
+    if (!last || (event.clientX === last[0] && event.clientY === last[1])) return; // pressing a point is no change
     if (this.pointers.size === 2) this.pinch(event, last);
     else if (this.drag?.name) this.pull(event, this.drag);
     else if (this.drag) this.slide(event, last);

@@ -243,6 +243,9 @@ class Autogrow(ComfyTypeIO, io_type="COMFY_AUTOGROW_V3"):
 class NodeReplace(Recorded):
     takes = "new_node_id! old_node_id! old_widget_ids input_mapping output_mapping"
 
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__signature__.parameters}
+
 
 @dataclass
 class Schema:
