@@ -69,11 +69,16 @@ def _list(args: argparse.Namespace) -> None:
         return
     print(_row("ID", "DONE", "SIZE", "AGE", "ENGINE", "PICTURE", "AUDIO"))
     for job in jobs:
-        done = f"{job.done} of {job.frames}" + (" *" if job.running else "")
-        names = (Path(job.about.get(name) or "-").name for name in ("picture", "audio"))
-        print(_row(job.id, done, readable(job.size), _age(job.age), job.engine, *names))
+        print(list_row(job))
     if any(job.running for job in jobs):
         print("* is being drawn right now")
+
+
+def list_row(job: Kept) -> str:
+    """A job for the list that people see."""
+    done = f"{job.done} of {job.frames}" + (" *" if job.running else "")
+    names = (Path(job.about.get(name) or "-").name for name in ("picture", "audio"))
+    return _row(job.id, done, readable(job.size), _age(job.age), job.engine, *names)
 
 
 def _row(*cells: str) -> str:
