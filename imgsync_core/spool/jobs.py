@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutputError
+from ..machine import user_folder
 from .files import bytes_in, private_folder, write_whole
 from .store import LOCK, MANIFEST, Store, is_held, manifest_of, read_json, ready, remove
 
@@ -107,19 +106,8 @@ class Spool:
 
 
 def default_folder() -> Path:
-    """Where jobs are kept unless another folder is named.
-
-    ``imgsync/jobs`` in the user's cache folder: ``~/.cache`` (or XDG_CACHE_HOME),
-    ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows.
-    """
-    home = Path.home()
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = home / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return cache / "imgsync" / "jobs"
+    """Where jobs are kept unless another folder is named: ``jobs`` in our cache folder."""
+    return user_folder("cache") / "jobs"
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:

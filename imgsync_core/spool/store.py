@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from ..locks import locked
 from ..machine import free_disk, readable
 from ..timeline import frames_in_words
-from .files import PART, bytes_in, locked, private_folder, read_whole, write_whole
+from .files import PART, bytes_in, private_folder, read_whole, write_whole
 from .packing import Packer, unpacked
 
 MANIFEST, LOCK = "manifest", "lock"
@@ -93,8 +94,9 @@ class Store:
         if packed is None:
             self._segments.pop(number, None)
             return None
+        h, w, c = self._frame
         try:
-            return unpacked(packed, (stop - first, *self._frame))
+            return unpacked(packed, (stop - first, h, w, c))
         except ValueError:  # nobody but this library writes here, but anybody can copy files
             self._segments.pop(number, None)
             return None

@@ -61,6 +61,7 @@ def test_a_run_that_is_killed_tears_nothing_and_is_gone_on_with(kills, stage):
     assert found["left"] == ("whole" if stage in ("in place", "clearing away") else "precious")
     assert found["again"] == 0 and found["same"], found["said"]
     assert found["jobs"] == [], "what was kept is cleared away"
+    assert found["beside"] == [], "and so is what the killed run had written"
 
 
 def test_these_are_all_stages(kills):
