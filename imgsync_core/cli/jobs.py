@@ -104,7 +104,7 @@ def _resume(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     job = spool.job(args.id)
     words = job.about.get("words")
     if not words:
-        raise InputError(f"{job.id} was not begun by a command. Run its graph once more.")
+        raise InputError(f"{job.id} was begun by a graph or a batch. Run that once more.")
     again = parser.parse_args(words)
     again.words, again.spool = words, str(spool.folder.absolute())
     again.files = [job.about["picture"], *filter(None, [job.about["audio"]])]

@@ -87,6 +87,7 @@ class Orders:
     table: the folder, or the address of one, that names in rows are relative to.
     out: where the videos go.   known: what became of rows before, by output.
     said: what every row has that does not say it itself.   anew: make what is there already.
+    keeping: of rows with a face, see `Order`.
     """
 
     table: str
@@ -94,6 +95,7 @@ class Orders:
     known: Mapping[str, Record]
     said: Mapping[str, str]
     anew: bool = False
+    keeping: tuple[str, ...] = ()
     made: list[Order] = field(default_factory=list)
     refused: list[Record] = field(default_factory=list)
     _names: Free = field(default_factory=Free)
@@ -174,7 +176,7 @@ class Orders:
         sources = (*(places.resolved(name, self.table) for name in given), *files)
         return Order(
             row.number, cells["picture"], cells.get("audio", ""), output, self.out, sources,
-            words, self.known.get(output), self.anew,
+            words, self.keeping if words[0] == ANIMATE else (), self.known.get(output), self.anew,
         )  # fmt: skip
 
     def _spare(self, sources: set[str]) -> None:
