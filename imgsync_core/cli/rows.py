@@ -166,6 +166,8 @@ class Orders:
         if row.fault:
             raise InputError(row.fault)
         cells = self._cells(row)
+        for name, cell in cells.items():
+            _refuse_no_name(name, cell)
         if "picture" not in cells:
             raise FaultError("picture", "it is empty. Name a picture or a clip.")
         if "audio" not in cells and not _LASTS & cells.keys():
@@ -189,6 +191,17 @@ class Orders:
             else:
                 kept.append(order)
         self.made = kept
+
+
+def _refuse_no_name(column: str, cell: str) -> None:
+    """Raise FaultError for what is no word of a command and no name of a file."""
+    try:
+        if "\0" not in cell:
+            os.fsencode(cell)
+            return
+    except UnicodeEncodeError:  # half of a character, as JSON can spell it
+        pass
+    raise FaultError(column, f"{cell!a:.80} has a character that no name can have.")
 
 
 def _real(place: str) -> str:

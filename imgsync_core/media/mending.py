@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .opening import MAX_PIXELS
+from .opening import LONGEST_SIDE, MAX_PIXELS
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
 _START_OF_SCAN = 0xFFDA
 _FILLER = b"\x55" * 4096  # bits that a scan which is complete never reads
+_ZEROS = 1 << 20  # bytes that are packed at a time
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG's colour types
 # Adam7: first column, first row, step of columns, step of rows (ISO/IEC 15948, section 8.2)
 _ADAM7 = (
@@ -101,7 +102,7 @@ def _mend_png(data: bytes) -> Mended | None:
     if len(header) != 13:
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    if kind not in _SAMPLES or width * height > MAX_PIXELS:
+    if kind not in _SAMPLES or width * height > MAX_PIXELS or max(width, height) > LONGEST_SIDE:
         return None
     passes = list(_passes(width, height, depth * _SAMPLES[kind], bool(interlaced)))
     total = sum(stride * rows for stride, rows in passes)
@@ -109,8 +110,18 @@ def _mend_png(data: bytes) -> Mended | None:
     if not raw:
         return None
     rows = height if len(raw) == total else 0 if interlaced else len(raw) // passes[0][0]
-    pixels = _chunk(b"IDAT", zlib.compress(raw.ljust(total, b"\0"), 1))
+    pixels = _chunk(b"IDAT", _filled(raw, total))
     return Mended(PNG + b"".join(kept) + pixels + _chunk(b"IEND", b""), rows, height)
+
+
+def _filled(raw: bytes, total: int) -> bytes:
+    """Rows packed, and after them so many zeros that it is ``total`` bytes; they are never held."""
+    pack, left = zlib.compressobj(1), total - len(raw)
+    zeros = bytes(min(left, _ZEROS))
+    parts = [pack.compress(raw)]
+    for begin in range(0, left, _ZEROS):
+        parts.append(pack.compress(zeros[: left - begin]))
+    return b"".join([*parts, pack.flush()])
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

@@ -47,7 +47,7 @@ def unpacked(data: bytes | memoryview, shape: tuple[int, int, int, int]) -> np.n
     size, unpack = math.prod(shape), zlib.decompressobj(WINDOW)
     try:
         raw = unpack.decompress(data, size + 1)
-    except zlib.error as e:
+    except (zlib.error, OverflowError) as e:  # damaged, or said to be of any size
         raise ValueError("no packed frames") from e
     if len(raw) != size or not unpack.eof:
         raise ValueError(f"packed frames of another size than {shape}")
