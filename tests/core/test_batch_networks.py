@@ -59,7 +59,7 @@ def test_weights_that_are_missing_are_missed_before_anything_is_made(imgsync, th
 def test_a_row_that_is_killed_goes_on_where_it_was(imgsync, things, tmp_path):
     row = f"{things / 'still.png'},{things / 'voice.mkv'},{things / 'weights'}"
     (tmp_path / "jobs.csv").write_text(f"picture,audio,weights\n{row}\n")
-    said = "engine=latentsync", "device=cpu", "resolution=64", "steps=1", "frames=96"
+    said = "engine=latentsync", "device=cpu", "resolution=64", "steps=1", "frames=48"
     words = [word for pair in said for word in ("--set", pair)]
     words = ["batch", str(tmp_path / "jobs.csv"), *words, "--quiet", "-o", str(tmp_path / "out")]
     spool = tmp_path / "spool"
@@ -68,7 +68,7 @@ def test_a_row_that_is_killed_goes_on_where_it_was(imgsync, things, tmp_path):
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, env=env, start_new_session=True) as process:
         until = time.monotonic() + 120
-        while len(list(spool.glob("*/*.frames"))) < 2 and time.monotonic() < until:
+        while not list(spool.glob("*/*.frames")) and time.monotonic() < until:
             time.sleep(0.002)
         os.killpg(process.pid, signal.SIGKILL)
     listed = imgsync("jobs", "--spool", spool).out
