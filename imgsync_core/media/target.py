@@ -73,8 +73,9 @@ def claimed(path: Path) -> Iterator[Path]:
 @contextmanager
 def _guarded(guard: Path) -> Iterator[None]:
     """A lock that is held, and marked as such; where disks know no locks it stays without mark."""
+    file = guard.open("x+b", buffering=0)  # before the try: a file that was there stays
     try:
-        with guard.open("x+b", buffering=0) as file:
+        with file:
             if lock(file):
                 file.write(_MARK)
             yield

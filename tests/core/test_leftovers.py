@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from imgsync_core.engines.built_in.export import export
+from imgsync_core.errors import OutputError
 from imgsync_core.media import target
 from imgsync_core.media.muxer import Muxer
 from imgsync_core.media.target import claimed, clear_leftovers
@@ -137,6 +138,16 @@ def test_where_nothing_can_be_locked_nothing_is_deleted(tmp_path, monkeypatch):
         assert mine.with_suffix(".lock").read_bytes() == b"", "a run elsewhere must not take it"
     mux(tmp_path / "a.mp4")
     assert names(tmp_path) == ["a.mp4", part.with_suffix(".lock").name, part.name]
+
+
+@pytest.mark.parametrize("ending", ["part", "lock"])
+def test_a_name_that_is_taken_stays_its_owners(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(target.secrets, "token_hex", lambda n: "0123ab")
+    taken = tmp_path / f"a.mp4.0123ab.{ending}"
+    taken.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="could not be written"):
+        mux(tmp_path / "a.mp4")
+    assert names(tmp_path) == [taken.name] and taken.read_bytes() == b"precious"
 
 
 def test_a_lock_that_another_run_has_just_deleted_is_none(tmp_path, monkeypatch):
