@@ -1,7 +1,6 @@
 """What a killed run leaves beside its output: deleted by the next run, and nothing else is."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +64,7 @@ def left(folder: Path, name: str = "a.mp4", mark: bytes = target._MARK) -> tuple
 @pytest.mark.parametrize("output", ["a.mp4", "b.mp4"], ids=["the same", "another"])
 def test_what_a_killed_run_left_goes_with_the_next_into_its_folder(tmp_path, writer, output):
     process, part = writer()
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert names(tmp_path) == sorted([part.name, part.with_suffix(".lock").name])
     mux(tmp_path / output)
