@@ -312,6 +312,16 @@ def test_a_picture_that_grows_while_it_is_mended():
     assert mending.mend(png((b"IHDR", header(12, 8_000_000)), (b"IDAT", rows))) is None
 
 
+def test_a_picture_cut_short_that_says_it_is_huge():
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "JPEG")
+    data = file.getvalue()[:-200]
+    size = data.index(b"\xff\xc0") + 5  # of the frame (ITU T.81, B.2.2)
+    assert mending.mend(data) is not None
+    huge = data[:size] + struct.pack(">HH", 12_000, 10_001) + data[size + 4 :]
+    assert mending.mend(huge) is None
+
+
 def test_rows_that_are_not_there_take_no_memory():
     rows = zlib.compress(bytes(range(201)) * 2)
     cut = png((b"IHDR", header(100, 65_000, 16, 0)), (b"IDAT", rows))
