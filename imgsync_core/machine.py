@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _CGROUPS = (  # limit, use and details of a container's memory, version 2 and 1
     ("memory.max", "memory.current", "memory.stat"),
@@ -177,6 +178,24 @@ def free_disk(path: Path) -> int | None:
         except OSError:
             return None
     return None
+
+
+def user_folder(kind: Literal["cache", "data"]) -> Path:
+    """Where this library keeps files of its user: what can be made again, or what cannot.
+
+    ``imgsync`` in ``~/.cache`` or ``~/.local/share`` (or XDG_CACHE_HOME, XDG_DATA_HOME), in
+    ``~/Library/Caches`` or ``~/Library/Application Support`` on macOS, in ``%LOCALAPPDATA%`` on
+    Windows.
+    """
+    home, cache = Path.home(), kind == "cache"
+    if sys.platform == "win32":
+        place = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        place = home / "Library" / ("Caches" if cache else "Application Support")
+    else:
+        named = os.environ.get("XDG_CACHE_HOME" if cache else "XDG_DATA_HOME")
+        place = Path(named or home / (".cache" if cache else ".local/share"))
+    return place / "imgsync"
 
 
 def readable(n_bytes: float) -> str:

@@ -41,7 +41,7 @@ def register() -> None:
 
 def put(names: Sequence[str], folder: Path) -> int:
     """Write those that are not there; how many these were."""
-    lacking = [name for name in names if not (folder / name).exists()]
+    lacking = [name for name in dict.fromkeys(names) if not (folder / name).exists()]
     for name in lacking:
         write_demo(name, folder)
     return len(lacking)

@@ -28,6 +28,7 @@ from . import guard, host
 
 LONGEST = 1000  # characters of a name
 MOST = 32  # faces told of
+GONE = "There is no such picture. Upload it again."
 
 
 def register() -> None:
@@ -52,19 +53,20 @@ def register() -> None:
             async with one_at_a_time:
                 found = await asyncio.to_thread(faces_in, path, points)
             return web.json_response(found, headers=head)
-        except FileNotFoundError as e:
-            return web.json_response({"error": str(e)}, status=404)
+        except OSError:  # whose own words name folders of this machine
+            return web.json_response({"error": GONE}, status=404)
         except (ImgSyncError, ValueError) as e:
             return web.json_response({"error": str(e)}, status=400)
 
 
 def picture_path(image: str) -> Path:
-    """The file of a widget's value. Raises InputError or ValueError outside ComfyUI's folders."""
+    """The file of a widget's value. Raises InputError or ValueError outside ComfyUI's folders,
+    OSError where there is none."""
     if len(image) > LONGEST:
         raise ValueError("The name of the picture is too long.")
     path = host.input_path(image)
     if not image or not path.is_file():
-        raise FileNotFoundError("There is no such picture. Upload it again.")
+        raise FileNotFoundError(image)
     return path
 
 

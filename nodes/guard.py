@@ -31,14 +31,14 @@ def is_ours(headers: Mapping[str, str]) -> bool:
 
     Browsers let any page send requests to any server, and only keep the answer from it. ComfyUI
     asks where one comes from only for names of this very machine; where its user has let pages of
-    others in, they may ask here too.
+    others in, those may ask here too.
     """
-    if host.lets_others_in():
+    guests, origin = host.let_in(), headers.get("Origin")
+    if guests == "*" or (guests and origin == guests.rstrip("/")):
         return True
     site = headers.get("Sec-Fetch-Site")
     if site is not None:  # the browser's own word, which no page can change
         return site in ("same-origin", "none")
-    origin = headers.get("Origin")
     if origin is None:
         return True
     hosts = (headers.get(name, "") for name in ("Host", "X-Forwarded-Host"))
@@ -46,8 +46,9 @@ def is_ours(headers: Mapping[str, str]) -> bool:
 
 
 async def json_of(request: Any) -> Any:
-    """The body of a request; None where it is no JSON, too long, or does not say how long."""
-    if not 0 < (request.content_length or 0) <= LONGEST:
+    """The body of a request; None where it is no JSON, packed, too long, or of unknown length."""
+    length, packing = request.content_length or 0, request.headers.get("Content-Encoding")
+    if packing is not None or not 0 < length <= LONGEST:
         return None
     try:
         return await request.json()

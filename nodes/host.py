@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
@@ -28,6 +27,7 @@ from ..imgsync_core.engines.base import Host as EngineHost
 from ..imgsync_core.engines.runtime.networks import Library
 from ..imgsync_core.errors import InputError, OutputError
 from ..imgsync_core.machine import Device, Machine, look
+from ..imgsync_core.media.digest import of_file
 from ..imgsync_core.media.preview import PER_SECOND, SIDE, Previews
 from ..imgsync_core.models.published import default_folder, published
 from ..imgsync_core.plan.pace import Pace
@@ -83,9 +83,12 @@ def input_folder() -> Path:
     return Path(folder_paths.get_input_directory())
 
 
-def in_input_folder(name: str) -> bool:
-    """Whether there is a file behind a widget's value."""
-    return not _is_elsewhere(name) and bool(folder_paths.exists_annotated_filepath(name))
+def is_given(name: str) -> bool:
+    """Whether there is a file behind a widget's value; of others nobody learns whether they are."""
+    try:
+        return input_path(name).is_file()
+    except (InputError, OSError):  # a name that is too long
+        return False
 
 
 def stamp(path: Path) -> str:
@@ -100,7 +103,7 @@ def digest(path: Path) -> str:
     ComfyUI writes what a node is known by into saved graphs, and these into videos, which are to be
     the same again, bit for bit.
     """
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return of_file(path)
 
 
 DEFAULT_NAME = "imgsync"  # of files whose prefix names none
@@ -372,9 +375,10 @@ def tell(event: str, what: dict[str, Any] | None = None) -> None:
         instance.send_sync(event, what or {})
 
 
-def lets_others_in() -> bool:
-    """Whether the user has opened the server to pages of others (--enable-cors-header)."""
-    return bool(getattr(args, "enable_cors_header", None))
+def let_in() -> str:
+    """Whose pages the user has opened the server to (--enable-cors-header): an origin, ``*`` for
+    all, or nobody's."""
+    return str(getattr(args, "enable_cors_header", None) or "")
 
 
 def routes() -> Any:

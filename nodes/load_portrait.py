@@ -129,11 +129,11 @@ class LoadPortrait(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, image: str, **_: Any) -> str:
         # a file that is not there is refused by validate_inputs, in one sentence
-        return host.digest(host.input_path(image)) if host.in_input_folder(image) else ""
+        return host.digest(host.input_path(image)) if host.is_given(image) else ""
 
     @classmethod
     def validate_inputs(cls, image: str, face_points: str | None = "") -> bool | str:
-        if not host.in_input_folder(image):
+        if not host.is_given(image):
             return f"{image} is not in the input folder. Upload it or choose another picture."
         try:
             parse_points(face_points or "")

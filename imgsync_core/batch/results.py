@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError
-from ..media.target import part_of
+from ..media.target import claimed
 
 MADE, SKIPPED, FAILED, REFUSED = "made", "skipped", "failed", "refused"
 WAITING, FORMER = "waiting", "former"
@@ -154,13 +154,12 @@ class Results:
     def begin(self, records: Iterable[Record]) -> None:
         """Write the file anew, with these. Raises OutputError."""
         self._close()
-        part = part_of(self.path)
         try:
-            part.write_bytes(self._lines(records, header=True))
-            os.replace(part, self.path)
+            with claimed(self.path) as part:
+                part.write_bytes(self._lines(records, header=True))
+                os.replace(part, self.path)
             self._file = self.path.open("ab", buffering=0)
         except OSError as e:
-            part.unlink(missing_ok=True)
             raise self._failed(e) from e
 
     def add(self, record: Record) -> None:

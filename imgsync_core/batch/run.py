@@ -17,6 +17,7 @@ class Order:
     folder: where the videos go.   sources: paths or addresses of the picture, the sound if there
         is one, and of files that options name.
     words: of the command that makes it, without files.
+    keeping: more words, which say where finished frames are kept; the video is the same with any.
     known: what became of it before; None = nothing yet.   anew: make it even if it is there.
     """
 
@@ -27,6 +28,7 @@ class Order:
     folder: str
     sources: tuple[str, ...]
     words: tuple[str, ...]
+    keeping: tuple[str, ...] = ()
     known: Record | None = None
     anew: bool = False
 

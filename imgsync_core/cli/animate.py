@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..engines.options import Option
 from ..engines.registry import AUTO, NAMES, options_of
 from ..errors import InputError
-from .base import add_job, add_json, run_jobs, settle
+from .base import add_job, add_json, add_spool, run_jobs, settle
 from .parser import examples
 
 if TYPE_CHECKING:
@@ -108,23 +108,8 @@ def _add_animate(commands: Any) -> None:
         help="a still first gets head, blinks and brows of the built-in engine",
     )
     _add_options(p)
-    _add_spool(p)
+    add_spool(p)
     p.set_defaults(run=_animate)
-
-
-def _add_spool(p: argparse.ArgumentParser) -> None:
-    group = p.add_argument_group("going on after an interruption (engines with weights)")
-    group.add_argument(
-        "--spool",
-        metavar="DIR",
-        default="",
-        help="where finished frames are kept until the video is (imgsync/jobs in your cache "
-        "folder); the same command goes on from there, see imgsync jobs",
-    )
-    group.add_argument("--no-spool", action="store_true", help="keep nothing")
-    group.add_argument(
-        "--spool-limit", metavar="GB", type=float, default=20.0, help="what all may take (20)"
-    )
 
 
 def _declared() -> dict[str, list[tuple[str, Option]]]:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,22 @@ def add_file(p: argparse.ArgumentParser) -> None:
     add_json(p)
 
 
+def add_spool(p: argparse.ArgumentParser) -> None:
+    """Where finished frames of costly engines are kept."""
+    group = p.add_argument_group("going on after an interruption (engines with weights)")
+    group.add_argument(
+        "--spool",
+        metavar="DIR",
+        default="",
+        help="where finished frames are kept until the video is (imgsync/jobs in your cache "
+        "folder); the same command goes on from there, see imgsync jobs",
+    )
+    group.add_argument("--no-spool", action="store_true", help="keep nothing")
+    group.add_argument(
+        "--spool-limit", metavar="GB", type=float, default=20.0, help="what all may take (20)"
+    )
+
+
 def add_json(p: argparse.ArgumentParser) -> None:
     """Let a command print its result as JSON."""
     p.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -194,7 +210,7 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
     began = time.perf_counter()
     encoding = preset_for(target, args.preset).tuned(args.crf, args.audio_bitrate)
     check_target(target, args.overwrite)
-    spool = _spool(job, target, args)
+    spool = spool_of(args, _about(job, target, args))
     with prepare(job, place=target, spool=spool) as prepared:
         if getattr(args, "dry_run", False):
             return _show_plan(prepared, target, args)
@@ -212,19 +228,23 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
         _show(report, prepared, time.perf_counter() - began, args)
 
 
-def _spool(job: Job, target: Path, args: argparse.Namespace) -> Spool | None:
-    """Where frames of a costly engine are kept, with what resumes this one video."""
-    from ..spool.jobs import Spool, default_folder
-
-    if getattr(args, "spool", None) is None or args.no_spool or args.dry_run:
-        return None
-    about = {
+def _about(job: Job, target: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """What resumes this one video."""
+    return {
         "picture": os.path.abspath(str(job.picture)),
         "audio": job.sound and os.path.abspath(str(job.sound)),
         "output": os.path.abspath(target),
         "words": args.words,
         "folder": os.getcwd(),
     }
+
+
+def spool_of(args: argparse.Namespace, about: Mapping[str, Any]) -> Spool | None:
+    """Where frames of a costly engine are kept, with what a list of jobs shows of this one."""
+    from ..spool.jobs import Spool, default_folder
+
+    if getattr(args, "spool", None) is None or args.no_spool or args.dry_run:
+        return None
     folder = Path(args.spool) if args.spool else default_folder()
     return Spool(folder, round(args.spool_limit * 1e9), about)
 

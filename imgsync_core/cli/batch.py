@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImgSyncError
+from .base import add_spool
 from .journal import note
 from .parser import examples
 from .progress import Progress
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
         "one a line. Columns: picture and audio; output, a name below DIR; engine, what moves the "
         "face (none: the picture only lasts); and every option of extend and animate by its "
         "long name. All rows are checked before the first is made. The same command again makes "
-        "what is not there yet.",
+        "what is not there yet, and goes on with what was interrupted.",
         epilog=examples(
             "batch jobs.csv -o videos                        # of picture,audio: they last",
             "batch jobs.csv -o videos --set engine=built-in  # every face speaks",
@@ -82,6 +83,7 @@ def add(commands: Any) -> None:
     where.add_argument(
         "--gpus-per-row", type=float, metavar="N", help="ray: for a row alone, such as 1 or 0.5"
     )
+    add_spool(p)
     p.set_defaults(run=partial(_batch, p))
 
 
@@ -155,9 +157,18 @@ def _checked_table(args: argparse.Namespace, said: dict[str, str], results: Path
     data, name = places.read(args.table), args.table.replace("\\", "/").rpartition("/")[2]
     rows = read_table(data, name, columns())
     known = read_results(_brought(args, results))
-    orders = Orders(places.folder_of(args.table), _folder(args), known, said, args.overwrite)
+    folder, keeping = places.folder_of(args.table), _keeping(args)
+    orders = Orders(folder, _folder(args), known, said, args.overwrite, keeping)
     orders.add(rows)
     return Batch(orders.made, orders.refused, orders.former())
+
+
+def _keeping(args: argparse.Namespace) -> tuple[str, ...]:
+    """Words of each row with a face, see `Order`; where none is named, each machine has its own."""
+    if args.no_spool:
+        return ("--no-spool",)
+    where = [f"--spool={os.path.abspath(args.spool)}"] if args.spool else []
+    return (*where, f"--spool-limit={args.spool_limit}")
 
 
 def _folder(args: argparse.Namespace) -> str:

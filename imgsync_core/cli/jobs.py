@@ -69,11 +69,16 @@ def _list(args: argparse.Namespace) -> None:
         return
     print(_row("ID", "DONE", "SIZE", "AGE", "ENGINE", "PICTURE", "AUDIO"))
     for job in jobs:
-        done = f"{job.done} of {job.frames}" + (" *" if job.running else "")
-        names = (Path(job.about.get(name) or "-").name for name in ("picture", "audio"))
-        print(_row(job.id, done, readable(job.size), _age(job.age), job.engine, *names))
+        print(list_row(job))
     if any(job.running for job in jobs):
         print("* is being drawn right now")
+
+
+def list_row(job: Kept) -> str:
+    """A job for the list that people see."""
+    done = f"{job.done} of {job.frames}" + (" *" if job.running else "")
+    names = (Path(job.about.get(name) or "-").name for name in ("picture", "audio"))
+    return _row(job.id, done, readable(job.size), _age(job.age), job.engine, *names)
 
 
 def _row(*cells: str) -> str:
@@ -99,7 +104,7 @@ def _resume(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     job = spool.job(args.id)
     words = job.about.get("words")
     if not words:
-        raise InputError(f"{job.id} was not begun by a command. Run its graph once more.")
+        raise InputError(f"{job.id} was begun by a graph or a batch. Run that once more.")
     again = parser.parse_args(words)
     again.words, again.spool = words, str(spool.folder.absolute())
     again.files = [job.about["picture"], *filter(None, [job.about["audio"]])]

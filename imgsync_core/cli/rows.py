@@ -87,6 +87,7 @@ class Orders:
     table: the folder, or the address of one, that names in rows are relative to.
     out: where the videos go.   known: what became of rows before, by output.
     said: what every row has that does not say it itself.   anew: make what is there already.
+    keeping: of rows with a face, see `Order`.
     """
 
     table: str
@@ -94,6 +95,7 @@ class Orders:
     known: Mapping[str, Record]
     said: Mapping[str, str]
     anew: bool = False
+    keeping: tuple[str, ...] = ()
     made: list[Order] = field(default_factory=list)
     refused: list[Record] = field(default_factory=list)
     _names: Free = field(default_factory=Free)
@@ -164,6 +166,8 @@ class Orders:
         if row.fault:
             raise InputError(row.fault)
         cells = self._cells(row)
+        for name, cell in cells.items():
+            _refuse_no_name(name, cell)
         if "picture" not in cells:
             raise FaultError("picture", "it is empty. Name a picture or a clip.")
         if "audio" not in cells and not _LASTS & cells.keys():
@@ -174,7 +178,7 @@ class Orders:
         sources = (*(places.resolved(name, self.table) for name in given), *files)
         return Order(
             row.number, cells["picture"], cells.get("audio", ""), output, self.out, sources,
-            words, self.known.get(output), self.anew,
+            words, self.keeping if words[0] == ANIMATE else (), self.known.get(output), self.anew,
         )  # fmt: skip
 
     def _spare(self, sources: set[str]) -> None:
@@ -187,6 +191,17 @@ class Orders:
             else:
                 kept.append(order)
         self.made = kept
+
+
+def _refuse_no_name(column: str, cell: str) -> None:
+    """Raise FaultError for what is no word of a command and no name of a file."""
+    try:
+        if "\0" not in cell:
+            os.fsencode(cell)
+            return
+    except UnicodeEncodeError:  # half of a character, as JSON can spell it
+        pass
+    raise FaultError(column, f"{cell!a:.80} has a character that no name can have.")
 
 
 def _real(place: str) -> str:

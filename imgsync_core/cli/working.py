@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import glob
 import hashlib
 import json
 import time
@@ -19,7 +18,7 @@ from ..batch.results import FAILED, MADE, Record
 from ..batch.run import Order, Seen, Work
 from ..errors import ImgSyncError, InputError, OutputError
 from . import animate
-from .base import background_of, job_of
+from .base import background_of, job_of, spool_of
 from .rows import ANIMATE, blaming, parsed
 from .tasks import Task
 
@@ -148,14 +147,15 @@ def _made(order: Order) -> Report:
     from ..job import prepare, render
     from ..media.encoding import preset_for
 
-    args = parsed(order.words)
+    args = parsed((*order.words, *order.keeping))
     n = len(_columns(order))
     target = places.resolved(order.output, order.folder)
+    picture, audio = (*order.sources[:n], None)[:2]
+    spool = spool_of(args, {"picture": picture, "audio": audio, "output": target})
     with places.fetched(*order.sources[:n]) as files, places.delivered(target) as path:
-        _clear(path)
         job, background = _job(order, files, path), background_of(args)
         encoding = preset_for(path, args.preset).tuned(args.crf, args.audio_bitrate)
-        with _hosted(job, args) as job, prepare(job, place=path) as prepared:
+        with _hosted(job, args) as job, prepare(job, place=path, spool=spool) as prepared:
             return render(prepared, path, encoding, background=background, overwrite=True)
 
 
@@ -183,12 +183,6 @@ def _library() -> KeptLibrary:
     from ..engines.runtime.networks import KeptLibrary
 
     return KeptLibrary()
-
-
-def _clear(path: Path) -> None:
-    """What a worker that was killed has left of this file."""
-    for part in path.parent.glob(f"{glob.escape(path.name)}.??????.part"):
-        part.unlink(missing_ok=True)
 
 
 def _described(order: Order, report: Report) -> Record:

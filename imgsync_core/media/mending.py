@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .opening import MAX_PIXELS
+from .opening import LONGEST_SIDE, MAX_PIXELS
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END_OF_IMAGE = b"\xff\xd9"
 _START_OF_SCAN = 0xFFDA
 _FILLER = b"\x55" * 4096  # bits that a scan which is complete never reads
+_ZEROS = 1 << 20  # bytes that are packed at a time
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG's colour types
 # Adam7: first column, first row, step of columns, step of rows (ISO/IEC 15948, section 8.2)
 _ADAM7 = (
@@ -61,7 +62,8 @@ def _mend_jpeg(data: bytes) -> Mended | None:
     if shown is None or other is None:
         return None
     rows = shown.shape[0]
-    lost = np.flatnonzero((shown != other).reshape(rows, -1).any(1))
+    lost = np.array([row for row in range(rows) if not np.array_equal(shown[row], other[row])])
+    del other  # each may take a third of a gigabyte
     bare = _pixels(data[: _first_scan(data)] + _END_OF_IMAGE)
     if len(lost) and bare is not None and np.array_equal(shown, bare):
         return None  # it shows no more than its header alone
@@ -82,7 +84,8 @@ def _first_scan(data: bytes) -> int:
 def _pixels(data: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image)
+            allowed = image.width * image.height <= MAX_PIXELS
+            return np.asarray(image) if allowed else None
     except Exception:  # whatever a decoder says of it
         return None
 
@@ -101,7 +104,7 @@ def _mend_png(data: bytes) -> Mended | None:
     if len(header) != 13:
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    if kind not in _SAMPLES or width * height > MAX_PIXELS:
+    if kind not in _SAMPLES or width * height > MAX_PIXELS or max(width, height) > LONGEST_SIDE:
         return None
     passes = list(_passes(width, height, depth * _SAMPLES[kind], bool(interlaced)))
     total = sum(stride * rows for stride, rows in passes)
@@ -109,8 +112,18 @@ def _mend_png(data: bytes) -> Mended | None:
     if not raw:
         return None
     rows = height if len(raw) == total else 0 if interlaced else len(raw) // passes[0][0]
-    pixels = _chunk(b"IDAT", zlib.compress(raw.ljust(total, b"\0"), 1))
+    pixels = _chunk(b"IDAT", _filled(raw, total))
     return Mended(PNG + b"".join(kept) + pixels + _chunk(b"IEND", b""), rows, height)
+
+
+def _filled(raw: bytes, total: int) -> bytes:
+    """Rows packed, and after them so many zeros that it is ``total`` bytes; they are never held."""
+    pack, left = zlib.compressobj(1), total - len(raw)
+    zeros = bytes(min(left, _ZEROS))
+    parts = [pack.compress(raw)]
+    for begin in range(0, left, _ZEROS):
+        parts.append(pack.compress(zeros[: left - begin]))
+    return b"".join([*parts, pack.flush()])
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

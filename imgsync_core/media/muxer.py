@@ -10,6 +10,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -35,7 +36,7 @@ from .sound_track import SoundTrack, can_copy, copied, encoded, suited
 from .sound_track import setup as setup_sound
 from .space import check_space, likely_bytes, moving_frames
 from .tags import text_of
-from .target import check_target, part_of
+from .target import check_target, claimed, clear_leftovers
 from .video_track import VideoFormat, VideoTrack
 
 
@@ -101,8 +102,6 @@ class Muxer:
         self._path: Path | None = None
         if isinstance(target, (str, os.PathLike)):
             self._path = Path(target)
-            # FFmpeg takes the start of "10:30.mp4" for a protocol, but not that of a whole path
-            self._part = part_of(self._path.absolute())
         else:
             self._file = target
         self._every = encoding.thinning(timeline.fps)  # one frame of so many is written
@@ -116,7 +115,8 @@ class Muxer:
         self._watcher = watcher
         self._failed_writing = threading.Event()
         self._container: Any = None
-        self._begun = False  # whether there is a .part to clear away
+        self._part = Path()  # where it is written until it is whole
+        self._held = ExitStack()  # of the part
         self._video: VideoTrack | None = None
         self._sound: SoundTrack | None = None
         self._frames, self._done = 0, 0.0
@@ -133,6 +133,7 @@ class Muxer:
     def __enter__(self) -> Muxer:
         if self._path is not None:
             check_target(self._path, self._overwrite)
+            clear_leftovers(self._path.parent)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
@@ -241,16 +242,14 @@ class Muxer:
             options["final_delay"] = str(
                 round_half_up(100 * n / fps) - round_half_up(100 * (n - 1) / fps)
             )
-        target = self._file if self._path is None else self._claimed()
-        self._begun = True
+        target = self._file
+        if self._path is not None:
+            # FFmpeg takes the start of "10:30.mp4" for a protocol, but not that of a whole path
+            self._part = self._held.enter_context(claimed(self._path.absolute()))
+            target = str(self._part)
         container = av.open(target, "w", format=self._encoding.container, options=options)
         container.metadata.update(self._metadata)
         self._container = container
-
-    def _claimed(self) -> str:
-        """The file to write into, made so that nobody else's is touched."""
-        self._part.open("xb").close()
-        return str(self._part)
 
     def _add_picture(self, still: bool) -> VideoTrack:
         form = self._form
@@ -358,8 +357,7 @@ class Muxer:
                 container.close()
             except (FFmpegError, OSError, ValueError):
                 container = None  # a full disk fails once more here; the first time counts
-        if self._path is not None and self._begun:
-            self._part.unlink(missing_ok=True)
+        self._held.close()
 
     def _failed(self, error: Exception) -> OutputError:
         where = self._path or "The video"

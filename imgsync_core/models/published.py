@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InputError
+from ..machine import user_folder
 
 FOLDER_VARIABLE = "IMGSYNC_MODELS"
 HUB_VARIABLE = "IMGSYNC_HUB"
@@ -80,20 +81,10 @@ def with_needs(name: str) -> list[Published]:
 def default_folder() -> Path:
     """Where models live unless another folder is named.
 
-    IMGSYNC_MODELS; else ``imgsync/models`` in the user's data folder: ``~/.local/share`` (or
-    XDG_DATA_HOME), ``~/Library/Application Support`` on macOS, ``%LOCALAPPDATA%`` on Windows.
+    IMGSYNC_MODELS; else ``models`` in our data folder, see `machine.user_folder`.
     """
     given = os.environ.get(FOLDER_VARIABLE)
-    if given:
-        return Path(given)
-    home = Path.home()
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = home / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return data / "imgsync" / "models"
+    return Path(given) if given else user_folder("data") / "models"
 
 
 def how_to_fetch(name: str, folder: Path) -> str:

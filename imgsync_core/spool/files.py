@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 PART = ".part"
@@ -63,39 +61,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds this lock; it is held until the context ends.
-
-    The system lets go of it when its process dies, however that happens.
-    """
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE), "r+b") as file:
-        yield _lock(file) and _is_still(path, file)
-
-
-def _is_still(path: Path, file: IO[Any]) -> bool:
-    """Whether an open file has not been deleted meanwhile, its name perhaps given to another."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except OSError:
-        return False
-
-
-def _lock(file: IO[Any]) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def bytes_in(folder: Path) -> int:

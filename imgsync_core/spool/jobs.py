@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutputError
-from .files import bytes_in, private_folder, read_whole, write_whole
-from .store import LOCK, MANIFEST, Store, is_held, ready, remove
+from ..machine import user_folder
+from .files import bytes_in, private_folder, write_whole
+from .store import LOCK, MANIFEST, Store, is_held, manifest_of, read_json, ready, remove
 
 LIMIT = 20_000_000_000  # bytes of all jobs together
 OLD = 14 * 24 * 3600  # seconds after which a job that nobody went on with is deleted
@@ -84,15 +83,19 @@ class Spool:
         from ..media.digest import of_file  # PyAV, which a list of jobs does without
 
         state = path.stat()
-        known = _read_json(self.folder / HASHES) or {}
+        found = read_json(self.folder / HASHES)
+        known = found if isinstance(found, dict) else {}
         name = str(path.resolve())
         stamp = [state.st_mtime_ns, state.st_size]
-        if known.get(name, [None, None])[0] != stamp:
-            known[name] = [stamp, of_file(path)]
-            with contextlib.suppress(OSError):  # it is read again the next time
-                private_folder(self.folder)
-                write_whole(self.folder / HASHES, [json.dumps(known).encode()])
-        return known[name][1]
+        match known.get(name):
+            case [then, str(digest)] if then == stamp:
+                return digest
+        digest = of_file(path)
+        with contextlib.suppress(OSError):  # it is read again the next time
+            private_folder(self.folder)
+            text = json.dumps({**known, name: [stamp, digest]})
+            write_whole(self.folder / HASHES, [text.encode()])
+        return digest
 
     def _tidy(self) -> None:
         """Delete jobs that nobody has gone on with for long."""
@@ -103,19 +106,8 @@ class Spool:
 
 
 def default_folder() -> Path:
-    """Where jobs are kept unless another folder is named.
-
-    ``imgsync/jobs`` in the user's cache folder: ``~/.cache`` (or XDG_CACHE_HOME),
-    ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows.
-    """
-    home = Path.home()
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = home / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return cache / "imgsync" / "jobs"
+    """Where jobs are kept unless another folder is named: ``jobs`` in our cache folder."""
+    return user_folder("cache") / "jobs"
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:
@@ -134,7 +126,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _kept(folder: Path) -> Kept | None:
-    manifest = _read_json(folder / MANIFEST)
+    manifest = manifest_of(folder)
     if manifest is None:
         return None
     newest = 0.0
@@ -152,8 +144,3 @@ def _kept(folder: Path) -> Kept | None:
         age=max(0.0, time.time() - newest),
         running=is_held(folder),
     )
-
-
-def _read_json(path: Path) -> Any:
-    data = read_whole(path)
-    return None if data is None else json.loads(bytes(data))

@@ -7,6 +7,7 @@ full of noise, in which longer matches are not worth looking for.
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -39,8 +40,17 @@ class Packer:
 
 
 def unpacked(data: bytes | memoryview, shape: tuple[int, int, int, int]) -> np.ndarray:
-    """What was packed: uint8 (t, h, w, c)."""
-    raw = zlib.decompress(data, WINDOW, int(np.prod(shape)) or 1)
+    """What was packed: uint8 (t, h, w, c). Raises ValueError where it was something else.
+
+    No more is unpacked than so many frames take.
+    """
+    size, unpack = math.prod(shape), zlib.decompressobj(WINDOW)
+    try:
+        raw = unpack.decompress(data, size + 1)
+    except (zlib.error, OverflowError) as e:  # damaged, or said to be of any size
+        raise ValueError("no packed frames") from e
+    if len(raw) != size or not unpack.eof:
+        raise ValueError(f"packed frames of another size than {shape}")
     frames = np.frombuffer(raw, np.uint8).reshape(shape).copy()
     for i in range(1, len(frames)):
         frames[i] += frames[i - 1]

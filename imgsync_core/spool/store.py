@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from ..locks import locked
 from ..machine import free_disk, readable
 from ..timeline import frames_in_words
-from .files import PART, bytes_in, locked, private_folder, read_whole, write_whole
+from .files import PART, bytes_in, private_folder, read_whole, write_whole
 from .packing import Packer, unpacked
 
 MANIFEST, LOCK = "manifest", "lock"
@@ -64,7 +65,7 @@ class Store:
                 return "another run works on the same"
             for part in self.folder.glob(f"*{PART}"):  # of a run that was killed
                 part.unlink()
-            if read_whole(self.folder / MANIFEST) is None:
+            if manifest_of(self.folder) is None:
                 write_whole(self.folder / MANIFEST, [json.dumps(self._manifest).encode()])
         except OSError as e:
             self.close()
@@ -94,7 +95,11 @@ class Store:
             self._segments.pop(number, None)
             return None
         h, w, c = self._frame
-        return unpacked(packed, (stop - first, h, w, c))
+        try:
+            return unpacked(packed, (stop - first, h, w, c))
+        except ValueError:  # nobody but this library writes here, but anybody can copy files
+            self._segments.pop(number, None)
+            return None
 
     def state(self, number: int) -> bytes | None:
         """What drawing goes on with after a segment; None where it cannot begin there."""
@@ -180,6 +185,27 @@ def is_held(folder: Path) -> bool:
             return not ours
     except OSError:
         return False
+
+
+def read_json(path: Path) -> Any:
+    """What was written as JSON, or None where it is not there, torn, or something else."""
+    data = read_whole(path)
+    try:
+        return None if data is None else json.loads(bytes(data))
+    except (ValueError, RecursionError):
+        return None
+
+
+def manifest_of(folder: Path) -> dict[str, Any] | None:
+    """What tells a job from others: engine, frames, and about; None where nothing sound does."""
+    found = read_json(folder / MANIFEST)
+    if not isinstance(found, dict) or not isinstance(found.get("about"), dict):
+        return None
+    words = found["about"].get("words") or []
+    texts = [found.get("engine"), *(words if isinstance(words, list) else [words])]
+    texts += [text for name, text in found["about"].items() if name != "words" and text is not None]
+    sound = all(isinstance(text, str) for text in texts) and isinstance(words, list)
+    return found if sound and type(found.get("frames")) is int else None
 
 
 def segments(folder: Path) -> dict[int, tuple[int, int]]:

@@ -191,8 +191,8 @@ def kill_once(folder: Path, engine: str, wanted: bytes, seconds: float, rng: ran
     left = [path.name for path in spool.iterdir() if path.name != "hashes"]
     if left:
         tally.wrong.append(f"{engine}: left behind: {left}")
-    for part in folder.glob("*.part"):
-        part.unlink()
+    if beside := [path.name for path in folder.glob("out.mp4.*")]:
+        tally.wrong.append(f"{engine}: left beside the video: {beside}")
 
 
 def chunks(log: Path) -> list[tuple[str, str]]:

@@ -67,12 +67,14 @@ def test_a_server_that_is_killed_goes_on_when_it_is_started_again(tmp_path):
         os.kill(server.pid, signal.SIGKILL)
     output = tmp_path / "output"
     assert not list(output.glob("first*.mp4")), "nothing that looks finished"
+    assert list(output.glob("first*.part"))
     with serving(tmp_path, *more) as server:
         again = server.wait(server.start(graph("again")))
         assert again["status"]["status_str"] == "success", again["status"]
         (said,) = again["outputs"]["4"]["text"]
         assert "frames were kept from a run before" in said
         assert not list(spool.glob("*/*.frames")), "what was kept is let go"
+        assert not list(output.glob("first*")), "what the killed server was writing is cleared away"
         plain = server.wait(server.start(graph("plain")))
         assert plain["status"]["status_str"] == "success", plain["status"]
     (resumed,), (whole,) = output.glob("again*.mp4"), output.glob("plain*.mp4")

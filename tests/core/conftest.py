@@ -59,6 +59,15 @@ def same_random_state() -> Iterator[None]:
     np.random.set_state(numpy_state)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What commands keep by themselves does not come into the user's own cache."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patched.setenv(name, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def need(program: str) -> str:
     """The path of a program, or a skip that says why."""
     found = shutil.which(program)

@@ -130,9 +130,8 @@ def main(folder: Path) -> None:
             "killed": code, "left": "whole" if left == wanted else left.decode(errors="replace"),
             "again": again, "same": out.read_bytes() == wanted, "said": said,
             "jobs": [path.name for path in (folder / "spool").iterdir() if path.is_dir()],
+            "beside": [path.name for path in folder.glob("out.mp4.*")],
         }  # fmt: skip
-        for part in folder.glob("*.part"):
-            part.unlink()
     out.unlink()
     Image.new("RGB", (6000, 6000)).save(folder / "large.png")
     large = ["extend", str(folder / "large.png"), "-o", str(out), "--frames", "5"]

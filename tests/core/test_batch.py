@@ -14,6 +14,7 @@ from imgsync_core.batch.run import Work
 from imgsync_core.cli import working
 from imgsync_core.cli.rows import columns
 from imgsync_core.demo import demo_picture
+from imgsync_core.media import target
 
 from .batches import here, inline, results, states, table
 from .command import imgsync
@@ -362,6 +363,7 @@ def test_what_a_kill_between_video_and_result_left_is_made_anew(here, imgsync):
     line[4:13] = ["waiting", *[""] * 8]
     path.write_text("\n".join([path.read_text().splitlines()[0], ",".join(line), ""]))
     (here / "out" / "p0-s0.mp4.123abc.part").write_bytes(b"torn")
+    (here / "out" / "p0-s0.mp4.123abc.lock").write_bytes(target._MARK)
     (here / "out" / "p1-s1.mp4").unlink()
     assert imgsync("batch", "jobs.csv", "-o", "out", "--quiet").code == 0
     assert states(path) == {2: "made", 3: "made"} and written(here / "out") == before

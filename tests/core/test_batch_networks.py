@@ -2,18 +2,24 @@
 
 import csv
 import logging
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from imgsync_core.cli import working
 
-from .batches import inline, states
+from .batches import inline, results, states
 from .command import imgsync
+from .hosts import one_thread
 from .test_latentsync_cli import things
 from .test_musetalk import small_and_on_one_thread
 from .tiny_musetalk import write_all
 
-__all__ = ["imgsync", "inline", "small_and_on_one_thread", "things"]
+__all__ = ["imgsync", "inline", "one_thread", "small_and_on_one_thread", "things"]
 pytestmark = pytest.mark.usefixtures("inline")
 
 
@@ -47,3 +53,38 @@ def test_weights_that_are_missing_are_missed_before_anything_is_made(imgsync, th
     assert ran.code == 1 and "unet.pth" in ran.err
     assert ran.err.startswith("imgsync: row 2, column engine: MuseTalk")
     assert states(tmp_path / "out" / "results.csv") == {2: "refused", 3: "made"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills a group of processes")
+def test_a_row_that_is_killed_goes_on_where_it_was(imgsync, things, tmp_path):
+    row = f"{things / 'still.png'},{things / 'voice.mkv'},{things / 'weights'}"
+    (tmp_path / "jobs.csv").write_text(f"picture,audio,weights\n{row}\n")
+    said = "engine=latentsync", "device=cpu", "resolution=64", "steps=1", "frames=48"
+    words = [word for pair in said for word in ("--set", pair)]
+    words = ["batch", str(tmp_path / "jobs.csv"), *words, "--quiet", "-o", str(tmp_path / "out")]
+    spool = tmp_path / "spool"
+    spooled = [*words, "--spool", str(spool)]
+    command = [sys.executable, "-m", "imgsync_core", *spooled]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=env, start_new_session=True) as process:
+        until = time.monotonic() + 120
+        while not list(spool.glob("*/*.frames")) and time.monotonic() < until:
+            time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGKILL)
+    listed = imgsync("jobs", "--spool", spool).out
+    assert "still.png" in listed and "voice.mkv" in listed
+    job = next(path.name for path in spool.iterdir() if path.is_dir())
+    assert "Run that once more" in imgsync("jobs", "resume", job, "--spool", spool).err
+    assert not list((tmp_path / "out").glob("*.mp4"))
+    assert imgsync(*spooled).code == 0
+    (made,) = results(tmp_path / "out" / "results.csv").values()
+    assert made["status"] == "made" and "frames were kept from a run before" in made["notes"]
+    assert not [path for path in spool.iterdir() if path.is_dir()], "what was kept is let go"
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix in (".part", ".lock")]
+    resumed = tmp_path / "out" / made["output"]
+    before = resumed.read_bytes()
+    assert imgsync(*words, "--no-spool", "--overwrite").code == 0
+    assert resumed.read_bytes() == before
+    assert states(tmp_path / "out" / "results.csv") == {2: "made"}
+    assert imgsync(*spooled).code == 0, "where frames are kept makes no other row"
+    assert states(tmp_path / "out" / "results.csv") == {2: "skipped"}

@@ -61,6 +61,7 @@ def test_a_run_that_is_killed_tears_nothing_and_is_gone_on_with(kills, stage):
     assert found["left"] == ("whole" if stage in ("in place", "clearing away") else "precious")
     assert found["again"] == 0 and found["same"], found["said"]
     assert found["jobs"] == [], "what was kept is cleared away"
+    assert found["beside"] == [], "and so is what the killed run had written"
 
 
 def test_these_are_all_stages(kills):
@@ -127,7 +128,7 @@ def test_an_encoder_that_fails_in_the_middle_leaves_nothing(preset, error, tmp_p
     assert path.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("where", ["claimed", "corrected", "renamed"])
+@pytest.mark.parametrize("where", ["locked", "claimed", "corrected", "renamed"])
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [
@@ -141,13 +142,12 @@ def test_a_disk_that_fails_is_told(where, number, sentence, tmp_path, monkeypatc
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    if where == "renamed":
-        monkeypatch.setattr(muxers.os, "replace", fail)
-    else:
-        monkeypatch.setattr(Muxer, {"claimed": "_claimed", "corrected": "_correct"}[where], fail)
+    homes = {"locked": (Path, "open"), "claimed": (muxers, "claimed"),
+             "corrected": (Muxer, "_correct"), "renamed": (muxers.os, "replace")}  # fmt: skip
     path = tmp_path / "a.mp4"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputError, match=sentence):
+    with monkeypatch.context() as patched, pytest.raises(OutputError, match=sentence):
+        patched.setattr(*homes[where], fail)
         mux(path, moving(), sound=noise(N * 1920, 48000), overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
     assert path.read_bytes() == b"precious"

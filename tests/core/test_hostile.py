@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import pytest
 import torch
 from PIL import Image
 
+from imgsync_core.batch.table import read_table
+from imgsync_core.cli.rows import Orders, columns
 from imgsync_core.engines.built_in.reading import read_curves
 from imgsync_core.errors import (
     FaceError,
@@ -44,6 +47,10 @@ from imgsync_core.media.source import open_source
 from imgsync_core.media.tags import text_of
 from imgsync_core.media.video import VideoFrames, _steps
 from imgsync_core.nn.weights import read
+from imgsync_core.spool.files import write_whole
+from imgsync_core.spool.jobs import HASHES, Spool
+from imgsync_core.spool.packing import Packer
+from imgsync_core.spool.store import MANIFEST
 from imgsync_core.timeline import Timeline, exactly, parse_fps, parse_grid
 
 DIGITS, DEEP = "9" * 5000, "[" * 100_000 + "]" * 100_000
@@ -289,8 +296,8 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     )
 
 
-def header(width: int, height: int) -> bytes:
-    return struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def header(width: int, height: int, depth: int = 8, kind: int = 2) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
 
 
 def test_a_picture_that_grows_while_it_is_mended():
@@ -302,6 +309,30 @@ def test_a_picture_that_grows_while_it_is_mended():
     grown = mending.mend(late)
     assert grown is None or len(grown.data) < 1000
     assert mending.mend(png((b"IHDR", header(10**5, 10**5)), (b"IDAT", rows))) is None
+    assert mending.mend(png((b"IHDR", header(12, 8_000_000)), (b"IDAT", rows))) is None
+
+
+def test_a_picture_cut_short_that_says_it_is_huge():
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "JPEG")
+    data = file.getvalue()[:-200]
+    size = data.index(b"\xff\xc0") + 5  # of the frame (ITU T.81, B.2.2)
+    assert mending.mend(data) is not None
+    huge = data[:size] + struct.pack(">HH", 12_000, 10_001) + data[size + 4 :]
+    assert mending.mend(huge) is None
+
+
+def test_rows_that_are_not_there_take_no_memory():
+    rows = zlib.compress(bytes(range(201)) * 2)
+    cut = png((b"IHDR", header(100, 65_000, 16, 0)), (b"IDAT", rows))
+    tracemalloc.start()
+    mended = mending.mend(cut)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert mended is not None and (mended.from_row, mended.rows) == (2, 65_000)
+    assert peak < 4_000_000, "13 MB when they are made"
+    with Image.open(io.BytesIO(mended.data)) as image:
+        assert not np.asarray(image)[2:].any()
 
 
 # -- pictures --
@@ -495,6 +526,66 @@ def test_a_pattern_in_a_name_is_a_name(tmp_path):
     for name in ("x%d.bmp", "x1.bmp", "x2.bmp"):
         Image.new("RGB", (4, 4) if "%" in name else (8, 8)).save(tmp_path / name)
     assert VideoFrames(tmp_path / "x%d.bmp").size == (4, 4)
+
+
+# -- tables of jobs, and what is kept of one --
+
+
+@pytest.mark.parametrize("column", ["picture", "audio", "output", "background"])
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_names_in_tables_that_no_file_can_have(tmp_path, column, text):
+    whole = {"picture": "a.png", "audio": "a.wav", "engine": "built-in"}
+    rows = "\n".join(json.dumps(row) for row in (whole, {**whole, column: text}))
+    orders = Orders(str(tmp_path), str(tmp_path / "out"), {}, {})
+    orders.add(read_table(rows.encode(), "jobs.jsonl", columns()))
+    assert [order.number for order in orders.made] == [1]
+    (refused,) = orders.refused
+    assert refused.row == 2 and f"column {column}: " in refused.error
+    refused.error.encode()
+
+
+@pytest.mark.parametrize("stop", [1, 3, 10**9, 10**18], ids="1e{}".format)
+def test_a_segment_that_holds_something_else(tmp_path, stop):
+    spool = Spool(tmp_path)
+    store = spool.store({}, 2, "some")
+    assert store.open((4, 6, 3)) == ""
+    packer = Packer()
+    packer.add(np.ones((2, 4, 6, 3), np.uint8))
+    write_whole(store.folder / "000000-0-2.frames", packer.packed())
+    write_whole(store.folder / f"000001-0-{stop}.frames", [zlib.compress(bytes(10**6))])
+    write_whole(store.folder / f"000002-0-{stop}.frames", [b"rubbish"])
+    store.close()
+    assert store.open((4, 6, 3)) == ""
+    assert store.frames(0, 0) is not None
+    assert store.frames(1, 0) is None and store.frames(2, 0) is None, "and is made again"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DEEP, "[]", "{}", '{"engine": "x", "frames": "9", "about": {}}',
+     '{"engine": 1, "frames": 9, "about": {}}', '{"engine": "x", "frames": 9, "about": []}',
+     '{"engine": "x", "frames": 9, "about": {"picture": 1}}',
+     '{"engine": "x", "frames": 9, "about": {"words": "animate"}}',
+     '{"engine": "x", "frames": 9, "about": {"words": ["animate", 1]}}'],
+)  # fmt: skip
+def test_what_is_no_manifest_is_no_job(tmp_path, text):
+    spool = Spool(tmp_path)
+    store = spool.store({}, 2, "some")
+    store.folder.mkdir(parents=True)
+    write_whole(store.folder / MANIFEST, [text.encode()])
+    assert spool.jobs() == []
+    assert store.open((4, 6, 3)) == "" and len(spool.jobs()) == 1, "and is written anew"
+    store.close()
+
+
+@pytest.mark.parametrize("text", [DEEP, "[]", '{"%s": 1}', '{"%s": [[1, 2], 3]}', '{"%s": []}'])
+def test_what_is_no_list_of_digests_is_none(tmp_path, text):
+    path, spool = tmp_path / "weights", Spool(tmp_path / "spool")
+    path.write_bytes(b"x")
+    first = spool.content(path)
+    write_whole(spool.folder / HASHES, [text.replace("%s", str(path.resolve())).encode()])
+    assert spool.content(path) == first
 
 
 # -- what is written --

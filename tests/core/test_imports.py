@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "imgsync_core"
 # left is imported by right; same number: independent rooms or the same room
 LEVEL = {
-    "errors": 0, "watcher": 0, "timeline": 1, "machine": 1, "media": 2, "nn": 2, "audio": 3,
-    "face": 3, "diffusion": 3, "demo": 3, "models": 3, "spool": 3, "demo_files": 4, "engines": 4,
-    "plan": 5, "speakers": 5, "animation": 6, "doctor": 6, "batch": 6, "job": 7, "cli": 8,
-    "__main__": 9, "__init__": 0,
+    "errors": 0, "watcher": 0, "timeline": 1, "machine": 1, "locks": 1, "media": 2, "nn": 2,
+    "audio": 3, "face": 3, "diffusion": 3, "demo": 3, "models": 3, "spool": 3, "demo_files": 4,
+    "engines": 4, "plan": 5, "speakers": 5, "animation": 6, "doctor": 6, "batch": 6, "job": 7,
+    "cli": 8, "__main__": 9, "__init__": 0,
 }  # fmt: skip
 MODULES = sorted(CORE.rglob("*.py"))
 NODES = sorted((ROOT / "nodes").glob("*.py"))

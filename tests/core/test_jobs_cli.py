@@ -140,7 +140,7 @@ def test_a_job_of_a_graph_is_resumed_by_its_graph(imgsync, tmp_path):
     assert store.open((1, 1, 3)) == ""
     store.close()
     ran = imgsync("jobs", "resume", store.folder.name, "--spool", tmp_path / "graphs")
-    assert ran.code == 1 and "Run its graph once more" in ran.err
+    assert ran.code == 1 and "Run that once more" in ran.err
 
 
 @pytest.mark.parametrize("more", [["--no-spool"], ["--dry-run"], ["--engine", "built-in"]])

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgsync_core import locks
 from imgsync_core.errors import InputError, OutputError
-from imgsync_core.spool import files
+from imgsync_core.locks import locked
 from imgsync_core.spool import store as stores
-from imgsync_core.spool.files import PART, SUM, locked, read_whole, write_whole
+from imgsync_core.spool.files import PART, SUM, read_whole, write_whole
 from imgsync_core.spool.jobs import OLD, Spool, default_folder
 from imgsync_core.spool.packing import Packer, unpacked
 from imgsync_core.spool.store import MANIFEST, SMALL, Store, remove
@@ -140,7 +141,7 @@ def test_a_lock_is_held_once(tmp_path):
 
 def test_a_lock_whose_file_is_gone_is_none(tmp_path, monkeypatch):
     path = tmp_path / "lock"
-    monkeypatch.setattr(files, "_lock", lambda file: path.unlink() or True)
+    monkeypatch.setattr(locks, "lock", lambda file: path.unlink() or True)
     with locked(path) as held:
         assert not held
 

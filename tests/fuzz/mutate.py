@@ -73,9 +73,9 @@ def in_zip(data: bytes, dice: random.Random, bend: Bend) -> bytes | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [(info.filename, archive.read(info)) for info in archive.infolist()]
-    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, zlib.error):
+    except (zipfile.BadZipFile, ValueError, ArithmeticError, OSError, RuntimeError, EOFError):
         return None
-    except NotImplementedError:
+    except (NotImplementedError, zlib.error):
         return None
     if not members:
         return None

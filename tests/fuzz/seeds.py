@@ -12,6 +12,8 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,14 @@ from safetensors.torch import save as safetensors
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
+from imgsync_core.batch.results import Record, Results  # noqa: E402
 from imgsync_core.engines.built_in.pose import COLUMNS  # noqa: E402
 from imgsync_core.face.geometry import average  # noqa: E402
 from imgsync_core.face.points import as_points  # noqa: E402
 from imgsync_core.models.verify import known  # noqa: E402
 from imgsync_core.nn.wav2vec2 import Wav2Vec2, Wav2Vec2Params  # noqa: E402
 from imgsync_core.nn.whisper import WhisperEncoder, WhisperParams  # noqa: E402
+from imgsync_core.spool.packing import Packer  # noqa: E402
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc=s=32x24:r=10:d=0.4")
 TONE = ("-f", "lavfi", "-i", "sine=440:r=8000:d=0.25")
@@ -59,7 +63,7 @@ VIDEOS = {
 def main() -> None:
     """Write them into the folder that the command line names."""
     out = Path(sys.argv[1])
-    texts = (faces, words, curves, graphs, answers)
+    texts = (faces, words, curves, tables, spools, graphs, answers)
     for make in (*texts, headers, weights, networks, pictures, media):
         make(out)
 
@@ -105,6 +109,43 @@ def curves(out: Path) -> None:
         file = io.BytesIO()
         write(file, **kept)
         put(out, "curves_npz", name, file.getvalue())
+
+
+def tables(out: Path) -> None:
+    put(out, "table", "plain", 'picture,audio\na.png,a.wav\nb.png,"b,c.wav"\n')
+    many = "sep=;\r\nPicture;Sound;Output;Engine;FPS;Size\r\na.png;a.wav;x;built-in;25;64x64\r\n"
+    put(out, "table", "many", "\ufeff" + many)
+    put(
+        out,
+        "table",
+        "tabs",
+        "image\tseconds\tmode\tpreset\na.png\t2.5\tloop\twebm\n".encode("utf-16"),
+    )
+    objects = (
+        {"picture": "a.png", "audio": "a.wav", "engine": "built-in", "lively": True, "crf": 20},
+        {"picture": "s3://a/b.png", "frames": 5, "background": "#102030", "loudness": -20.0},
+    )
+    put(out, "table", "objects", "\n".join(map(json.dumps, objects)))
+    record = Record(2, "a.png", "a.wav", "a.mp4", "made", frames=5, seconds=0.2, fps="25", bytes=9)
+    for kind, ending in enumerate((".csv", ".jsonl")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"x{ending}"
+            with Results(path) as results:
+                results.finish([record, replace(record, row=3, output="b.mp4", error="a, b")])
+            put(out, "results", f"two{ending}", bytes([kind]) + path.read_bytes())
+
+
+def spools(out: Path) -> None:
+    about = {"picture": "a.png", "audio": None, "words": ["animate"], "folder": "x", "output": "y"}
+    manifest = {"engine": "some", "frames": 2, "about": about}
+    put(out, "spool", "manifest", b"\4" + json.dumps(manifest).encode())
+    packer = Packer()
+    packer.add(np.arange(2 * 4 * 6 * 3, dtype=np.uint8).reshape(2, 4, 6, 3))
+    put(out, "spool", "frames", b"\5\0\0" + b"".join(packer.packed()))
+    put(out, "spool", "one", b"\5\0\0" + zlib.compress(bytes(4 * 6 * 3)))
+    put(out, "spool", "state", b"\6x")
+    put(out, "spool", "torn", b"\0" + json.dumps(manifest).encode())
+    put(out, "spool", "hashes", b"\7" + json.dumps({"a": [[1, 2], "b"]}).encode())
 
 
 def headers(out: Path) -> None:

@@ -6,6 +6,7 @@ users give them; the path has no ending, so that what the file holds decides.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -22,6 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from imgsync_core.batch.results import read_results
+from imgsync_core.batch.table import read_table
+from imgsync_core.cli.jobs import list_row
+from imgsync_core.cli.rows import Orders, columns
 from imgsync_core.engines.built_in.reading import read_curves
 from imgsync_core.errors import ImgSyncError
 from imgsync_core.face import geometry
@@ -41,9 +46,12 @@ from imgsync_core.nn.vae import load_vae
 from imgsync_core.nn.wav2vec2 import load_wav2vec2
 from imgsync_core.nn.weights import read
 from imgsync_core.nn.whisper import load_whisper
+from imgsync_core.spool.files import SUM
+from imgsync_core.spool.jobs import HASHES, Spool
 from imgsync_core.timeline import Timeline, parse_fps, parse_grid
 
 FRAMES, SAMPLES = 3, 1 << 20  # that are read of a clip and of a sound
+ROWS = 4  # of a table, whose words are looked at
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,55 @@ def _curves_csv(data: bytes) -> None:
 
 def _curves_npz(data: bytes) -> None:
     read_curves(_file(data, ".npz"))
+
+
+# -- tables of jobs, what became of them, and what is kept of one --
+
+
+def _table(data: bytes) -> None:
+    """The rows of a table, and of the first of them the words of commands."""
+    rows = read_table(data, "jobs", columns())
+    orders = Orders(str(_folder()), str(_folder()), {}, {})
+    orders.add(rows[:ROWS])
+    assert len(orders.made) + len(orders.refused) == len(rows[:ROWS])
+
+
+def _results(data: bytes) -> None:
+    """A results file; the first byte says which of its two kinds."""
+    found = read_results(_file(data[1:], (".csv", ".jsonl")[data[0] % 2] if data else ".csv"))
+    for record in found.values():
+        record.now(replace(record, status="skipped"))
+
+
+KEPT = "manifest", "000000-0-2.frames", "000000.state", HASHES
+FRAME = 4, 6, 3
+
+
+def _spool(data: bytes) -> None:
+    """One file of a job: the first byte says which, and whether its checksum is right.
+
+    Of a segment the next two bytes are what its name says of its frames.
+    """
+    which, data = (data[0] if data else 0), data[1:]
+    spool = Spool(_folder() / "spool")
+    store = spool.store({}, 2, "some")
+    name = KEPT[which % 4]
+    if name.endswith(".frames") and len(data) >= 2:
+        name, data = f"000000-{data[0] % 2}-{10 ** (data[1] % 20)}.frames", data[2:]
+    store.folder.mkdir(parents=True, exist_ok=True)
+    path = (spool.folder if name == HASHES else store.folder) / name
+    path.write_bytes(data + (hashlib.blake2b(data, digest_size=SUM).digest() if which & 4 else b""))
+    try:
+        for job in spool.jobs():
+            list_row(job)
+        spool.content(Path(__file__))
+        assert store.open(FRAME) == ""
+        frames = store.frames(0, 0)
+        assert frames is None or frames.shape[1:] == FRAME
+        store.state(0)
+        store.close()
+    finally:
+        path.unlink()
 
 
 # -- headers, by our own code --
@@ -289,6 +346,9 @@ TARGETS = {
         Target("words", _words),
         Target("curves_csv", _curves_csv),
         Target("curves_npz", _curves_npz),
+        Target("table", _table),
+        Target("results", _results),
+        Target("spool", _spool),
         Target("headers", _headers),
         Target("tiff", _tiff),
         Target("mending", _mending),

@@ -49,9 +49,24 @@ def test_only_pages_of_this_server_may_ask(guard, headers, ours):
     assert guard.is_ours(headers) is ours
 
 
-def test_who_opens_the_server_to_others_lets_them_in(guard, names, monkeypatch):
-    monkeypatch.setattr(names, "args", SimpleNamespace(enable_cors_header="*"))
-    assert guard.is_ours({**OWN, "Origin": "http://evil.example"})
+@pytest.mark.parametrize(
+    ("header", "origin", "ours"),
+    [
+        ("*", "http://evil.example", True), ("*", "https://me.example", True),
+        ("https://me.example", "https://me.example", True),
+        ("https://me.example/", "https://me.example", True),
+        ("https://me.example", "http://evil.example", False),
+        ("https://me.example", "https://me.example.evil.example", False),
+        (None, "http://evil.example", False), ("", "", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [{}, {"Sec-Fetch-Site": "cross-site"}])
+def test_who_opens_the_server_to_others_lets_those_in(
+    guard, names, monkeypatch, header, origin, ours, more
+):
+    monkeypatch.setattr(names, "args", SimpleNamespace(enable_cors_header=header))
+    assert guard.is_ours({**OWN, "Origin": origin, **more}) is ours
+    assert guard.is_ours(OWN), "and its own pages"
 
 
 class Routes:
@@ -100,6 +115,8 @@ def test_no_route_answers_a_page_of_others(routes):
 )  # fmt: skip
 @pytest.mark.parametrize("route", ["/imgsync/models/fetch", "/imgsync/demo"])
 def test_bodies_that_are_none(routes, route, length, error):
+    """``None`` for an error: the body is not even read."""
+
     async def json():
         if error is not None:
             raise error("no")
@@ -108,6 +125,36 @@ def test_bodies_that_are_none(routes, route, length, error):
     request = SimpleNamespace(headers=OWN, content_length=length, json=json)
     status, answer = asyncio.run(routes["POST", route](request))
     assert status == 400 and answer["error"]
+
+
+@pytest.mark.parametrize("packing", ["gzip", "br", "identity"])
+def test_a_body_that_unpacks_to_any_size_is_none(routes, packing):
+    """aiohttp unpacks what a request brings, before anybody counts its bytes."""
+
+    async def json():
+        raise AssertionError("nobody may read this")
+
+    headers = {**OWN, "Content-Encoding": packing}
+    request = SimpleNamespace(headers=headers, content_length=20, json=json)
+    assert asyncio.run(routes["POST", "/imgsync/demo"](request))[0] == 400
+
+
+def test_a_file_that_is_asked_for_many_times_is_made_once(pack, tmp_path, monkeypatch):
+    route, made = pack.part("nodes.demo_route"), []
+    monkeypatch.setattr(route, "write_demo", lambda name, folder: made.append(name))
+    names = list(route.NAMES)
+    assert route.put(names * 1000, tmp_path) == len(names) and made == names
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, IsADirectoryError])
+def test_what_cannot_be_read_tells_no_folder(pack, routes, folders, monkeypatch, error):
+    def fail(path, points):
+        raise error(2, "no", str(path))
+
+    monkeypatch.setattr(pack.part("nodes.face_route"), "faces_in", fail)
+    request = SimpleNamespace(headers=OWN, query={"image": "sub/a.png"})
+    status, answer = asyncio.run(routes["GET", "/imgsync/faces"](request))
+    assert status == 404 and str(folders) not in answer["error"]
 
 
 @pytest.mark.parametrize("name", ["../x", "", "None", "musetalk-1.5\0", ["musetalk-1.5"], 3])
@@ -153,7 +200,16 @@ def test_a_name_reaches_no_file_outside(pack, names, folders, name):
 
 def test_a_name_reaches_files_inside(names, folders):
     assert names.input_path("sub/a.png") == folders / "sub" / "a.png"
-    assert names.in_input_folder("sub/a.png") and not names.in_input_folder("sub/b.png")
+    assert names.is_given("sub/a.png") and not names.is_given("sub/b.png")
+    assert not names.is_given("sub"), "a folder is none"
+    assert not names.is_given("x" * 5000)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_nobody_learns_which_files_there_are_outside(pack, names, folders, name):
+    assert names.is_given(name) is False
+    said = pack.nodes["ImgSyncLoadPortrait"].validate_inputs(name)
+    assert "is not in the input folder" in said
 
 
 @pytest.mark.parametrize(
@@ -177,7 +233,7 @@ def test_nobody_looks_for_a_file_on_another_machine(names, folders, monkeypatch,
 
     monkeypatch.setattr("os.path.exists", look)
     monkeypatch.setattr("os.path.realpath", look)
-    assert names.in_input_folder(name) is False
+    assert names.is_given(name) is False
 
 
 @pytest.mark.parametrize(

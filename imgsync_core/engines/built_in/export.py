@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ...audio.mouth_curves import RATE
 from ...audio.speech import Speech
 from ...errors import OutputError
 from ...media.sound import Sound
+from ...media.target import claimed
 from .performance import perform
 from .pose import COLUMNS
 
@@ -36,19 +38,21 @@ def export(sound: Sound, path: Path, seed: int) -> int:
     columns = {"t": np.arange(len(table)) / RATE, "open": shown["open"] * (1 - shown["close"])}
     columns["width"] = shown["spread"] - shown["round"]
     columns |= {name: shown[name] for name in _SHOWN}
-    part = path.with_name(path.name + ".part")
     try:
-        if path.suffix.lower() == ".npz":
-            with part.open("wb") as file:
-                np.savez(file, **columns)
-        else:
-            with part.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(columns)
-                writer.writerows(zip(*(np.round(c, 5) for c in columns.values()), strict=True))
-        part.replace(path)
+        with claimed(path) as part:
+            _write(part, columns, path.suffix.lower() == ".npz")
+            part.replace(path)
     except OSError as e:
         raise OutputError(f"{path} could not be written ({e.strerror}).") from e
-    finally:
-        part.unlink(missing_ok=True)
     return len(table)
+
+
+def _write(part: Path, columns: dict[str, Any], as_archive: bool) -> None:
+    if as_archive:
+        with part.open("wb") as file:
+            np.savez(file, **columns)
+        return
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(np.round(c, 5) for c in columns.values()), strict=True))
