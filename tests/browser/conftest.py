@@ -4,7 +4,6 @@ Needs IMGSYNC_COMFYUI (see tests/comfy), playwright, and Chromium: on the PATH, 
 IMGSYNC_CHROMIUM. IMGSYNC_SCREENSHOTS names a folder for pictures of what was seen.
 """
 
-import contextlib
 import os
 import shutil
 import wave
@@ -54,17 +53,30 @@ def pictures(folder: Path) -> None:
     Image.fromarray((waves * 60 + 128).astype(np.uint8)).convert("RGB").save(folder / "none.png")
 
 
+def served(base: Path) -> Iterator[Server]:
+    """A server of its own on a folder, for a fixture to yield from; its input is as it is there."""
+    if not CHECKOUT:
+        pytest.skip("IMGSYNC_COMFYUI names no ComfyUI checkout")
+    with serving(base) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory) -> Iterator[Server]:
     """The server."""
-    if not CHECKOUT:
-        pytest.skip("IMGSYNC_COMFYUI names no ComfyUI checkout")
     base = tmp_path_factory.mktemp("comfyui")
     (base / "input").mkdir()
     pictures(base / "input")
-    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGSYNC_HUB", "http://127.0.0.1:9")  # nobody answers there
-        yield stack.enter_context(serving(base))
+        yield from served(base)
+
+
+def visited(page: Any) -> None:
+    """As after a visit to the page."""
+    page.reload()
+    page.wait_for_function(READY, timeout=120_000)
+    page.wait_for_timeout(2000)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,7 @@
 import pytest
 
 from ..comfy.examples import drawn
-from ..comfy.serving import CHECKOUT, serving
-from .conftest import READY
+from .conftest import served, visited
 from .test_examples import STATE, TITLE
 from .test_face_editor import RUN
 
@@ -14,19 +13,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory):
     """A server of its own, its input folder empty."""
-    if not CHECKOUT:
-        pytest.skip("IMGSYNC_COMFYUI names no ComfyUI checkout")
-    with serving(tmp_path_factory.mktemp("fresh")) as server:
-        yield server
+    yield from served(tmp_path_factory.mktemp("fresh"))
 
 
 def test_the_first_run_plays_a_talking_portrait(canvas, comfyui):
     page = canvas.page
     for file in (comfyui.base / "input").glob("imgsync_demo*"):  # of the other renderer
         file.unlink()
-    page.reload()
-    page.wait_for_function(READY, timeout=120_000)
-    page.wait_for_timeout(2000)
+    visited(page)
     page.evaluate("graph => app.loadGraphData(graph, true, true)", drawn("Talking portrait"))
     page.wait_for_timeout(3000)
     state = page.evaluate(STATE)

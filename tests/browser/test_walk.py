@@ -5,8 +5,7 @@ import json
 import pytest
 
 from ..comfy.examples import drawn
-from ..comfy.serving import CHECKOUT, serving
-from .conftest import READY
+from .conftest import served, visited
 
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 EMPTY = {"nodes": [], "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4,
@@ -25,10 +24,7 @@ OLD = {"frame_rate": 24, "loop_count": 0, "filename_prefix": "old", "format": "v
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory):
     """A server of its own, its input folder empty."""
-    if not CHECKOUT:
-        pytest.skip("IMGSYNC_COMFYUI names no ComfyUI checkout")
-    with serving(tmp_path_factory.mktemp("walk")) as server:
-        yield server
+    yield from served(tmp_path_factory.mktemp("walk"))
 
 
 def press_run(page) -> None:
@@ -40,10 +36,8 @@ def press_run(page) -> None:
 
 
 def begun(page) -> None:
-    """As after a visit to the page."""
-    page.reload()
-    page.wait_for_function(READY, timeout=120_000)
-    page.wait_for_timeout(2000)
+    """The page anew, with nothing lying over it."""
+    visited(page)
     page.keyboard.press("Escape")
 
 
