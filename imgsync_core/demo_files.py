@@ -18,7 +18,7 @@ from .errors import InputError
 from .media.encoding import preset
 from .media.muxer import Muxer
 from .media.picture import save_png
-from .media.target import part_of
+from .media.target import claimed
 from .timeline import Timeline
 
 RATE = 44100  # Hz
@@ -53,7 +53,7 @@ def _clip(path: Path) -> None:
     wide = np.pad(demo_picture(512), ((0, 0), (SWAY, SWAY), (0, 0)), mode="edge")
     shifts = np.round(SWAY * (1 + np.sin(np.arange(CLIP_FRAMES) * 2 * np.pi / CLIP_FRAMES)))
     time = Timeline.of_frames(CLIP_FRAMES, CLIP_FPS)
-    with Muxer(path, preset("mp4-h264"), time, (512, 512)) as out:
+    with Muxer(path, preset("mp4-h264"), time, (512, 512), overwrite=True) as out:
         for left in shifts.astype(int):
             out.write(wide[None, :, left : left + 512])
 
@@ -82,10 +82,7 @@ def write_demo(name: str, folder: Path) -> Path:
     if name not in NAMES:
         raise InputError(f"There is no demo file {name}. Use one of {', '.join(NAMES)}.")
     path = folder / name
-    part = part_of(path)
-    try:
+    with claimed(path) as part:
         _MADE[name.removeprefix(PREFIX)](part)
         os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
