@@ -91,15 +91,13 @@ class Store:
         """A segment's frames from ``start`` on, uint8 (t, h, w, c); None = it is to be made."""
         first, stop = self._segments.get(number, (-1, -1))
         packed = read_whole(self._named(number, first, stop)) if first == start else None
-        if packed is None:
-            self._segments.pop(number, None)
-            return None
-        h, w, c = self._frame
-        try:
-            return unpacked(packed, (stop - first, h, w, c))
-        except ValueError:  # nobody but this library writes here, but anybody can copy files
-            self._segments.pop(number, None)
-            return None
+        if packed is not None:
+            h, w, c = self._frame
+            # nobody but this library writes here, but anybody can copy files
+            with contextlib.suppress(ValueError):
+                return unpacked(packed, (stop - first, h, w, c))
+        self._segments.pop(number, None)
+        return None
 
     def state(self, number: int) -> bytes | None:
         """What drawing goes on with after a segment; None where it cannot begin there."""
@@ -198,14 +196,13 @@ def read_json(path: Path) -> Any:
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
     """What tells a job from others: engine, frames, and about; None where nothing sound does."""
-    found = read_json(folder / MANIFEST)
-    if not isinstance(found, dict) or not isinstance(found.get("about"), dict):
-        return None
-    words = found["about"].get("words") or []
-    texts = [found.get("engine"), *(words if isinstance(words, list) else [words])]
-    texts += [text for name, text in found["about"].items() if name != "words" and text is not None]
-    sound = all(isinstance(text, str) for text in texts) and isinstance(words, list)
-    return found if sound and type(found.get("frames")) is int else None
+    match found := read_json(folder / MANIFEST):
+        case {"engine": str(), "frames": int(frames), "about": dict(about)}:
+            words = about.get("words") or []
+            texts = [text for name, text in about.items() if name != "words" and text is not None]
+            whole = isinstance(words, list) and not isinstance(frames, bool)
+            return found if whole and all(isinstance(t, str) for t in (*words, *texts)) else None
+    return None
 
 
 def segments(folder: Path) -> dict[int, tuple[int, int]]:

@@ -25,10 +25,7 @@ COARSE = 28  # pixels to one IOD where places are compared
 SEEK = 0.09  # IOD by which the quiet mouth may have to be moved
 SHUT = 0.05  # IOD between the lips up to which the quiet mouth counts as shut
 DROPS = (0.0, 0.05, 0.1, 0.15, 0.2)  # IOD by which the jaw of a frame may hang lower
-UNLIKE = (
-    0.15,
-    0.3,
-)  # of the light by which the frame and the quiet face differ where one is no skin
+UNLIKE = (0.15, 0.3)  # of the light: what frame and quiet face differ by where one is no skin
 STILL = 0.02  # worth of staying where the eyes say, per SEEK, in levels squared of the mean light
 
 
@@ -200,9 +197,10 @@ def _odd(
     mask: where the quiet face is laid.   beside: 1 beside both mouths; lips and jaws may differ.
     px: over which it fades.
     """
-    light = max(float(luminance(there)[mask > 0.02].mean()), 8.0) if (mask > 0.02).any() else 8.0
+    laid = mask > 0.02
+    light = max(float(luminance(there)[laid].mean()), 8.0) if laid.any() else 8.0
     off = (there - still) / light
-    border = (mask > 0.02) & (mask < 0.9)
+    border = laid & (mask < 0.9)
     if border.any():
         off = off - np.median(off[border], axis=0)
     return widened(ramp(np.abs(off).mean(-1), *UNLIKE) * beside, max(2, round(px)))

@@ -11,8 +11,9 @@ import numpy as np
 from .axes import Axes, luminance, ramp
 
 GAPE = 0.25  # between the lips for open = 1, in inter-ocular distances
-WIDE = 0.4  # more of it for what open is beyond 0.6: wide mouths look less open than they are
-MOST = GAPE * (1 + WIDE * 0.4)  # at open = 1
+EVEN = 0.6  # up to here the gap grows evenly; wide mouths look less open than they are,
+WIDE = 0.4  # so what open is beyond counts by so much more
+MOST = GAPE * (1 + WIDE * (1 - EVEN))  # at open = 1
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.32  # part of the width lost at round = 1
@@ -73,7 +74,7 @@ def coefficients(mouth: Mouth, poses: np.ndarray, rests: bool = False) -> np.nda
     rests: a pose of zeros is a closed mouth, whatever the picture shows.
     """
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    wanted = GAPE * (opened + WIDE * np.clip(opened - 0.6, 0.0, None)) * (1 - 0.6 * tuck)
+    wanted = GAPE * (opened + WIDE * np.clip(opened - EVEN, 0.0, None)) * (1 - 0.6 * tuck)
     wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
     # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
