@@ -291,8 +291,8 @@ def _placed(network: torch.nn.Module) -> Iterator[torch.nn.Module]:
         lent = _Patcher(
             network, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
         )
-    _LENT[network] = lent  # once more if it was let go just now, on the timer's thread
     mm.load_models_gpu([lent])
+    _LENT[network] = lent  # once more if the timer looked while it was being loaded, uncounted
     yield network
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -456,6 +457,25 @@ def test_missing_nodes_are_stood_in_for_where_a_server_runs(pack, comfy, monkeyp
     assert {one.as_dict()["new_node_id"] for one in told} <= set(pack.nodes)
     # the server's own replacing, which trips over graphs of programs, must not know the node
     assert not {one.new_node_id for one in told} & set(pack.nodes)
+
+
+def test_a_network_stays_that_the_timer_looks_at_while_it_is_loaded(pack, comfy, monkeypatch):
+    """ComfyUI does not count what it loads anew until it is there, which may take seconds."""
+    host, network = pack.part("nodes.host"), torch.nn.Linear(1, 1)
+    load, counted = host.mm.load_models_gpu, host.mm.current_loaded_models
+
+    def slow(models):
+        before, counted[:] = list(counted), []
+        host._let_go(weakref.ref(models[0]))
+        counted[:] = before
+        load(models)
+
+    monkeypatch.setattr(host.mm, "load_models_gpu", slow)
+    for _ in range(2):
+        with host._placed(network):
+            pass
+        assert network in host._LENT
+    host._LENT.pop(network)
 
 
 def test_nothing_is_begun_while_python_ends(pack, comfy, monkeypatch):
