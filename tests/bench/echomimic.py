@@ -7,7 +7,8 @@
 denoise: one clip, denoised as the published pipeline does it beside ours, on random weights of the
 published shape, narrower by a factor; each way in a process of its own. "Plain" projects the
 reference's keys and values in every frame, window and step, attends to them for both halves and
-then once more for the unconditional one, and computes unconditional audio. Score work counts pairs
+then once more for the unconditional one, and computes unconditional audio, in torch's own memory
+format. Score work counts pairs
 of a query and a key of all spatial self attentions.
 length: tiny random checkpoints, from files to a file: the peak of resident memory.
 seams: the same, change of latents from frame to frame where a window begins and elsewhere.
@@ -29,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from published import as_published
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.diffusion.ddim import denoise
@@ -42,6 +44,7 @@ from imgsync_core.engines.echomimic.pipeline import Drawer, Plan
 from imgsync_core.engines.runtime.networks import placing
 from imgsync_core.engines.runtime.stream import Attempt
 from imgsync_core.job import Animation, Job, prepare, render
+from imgsync_core.machine import Device
 from imgsync_core.media.picture import Picture
 from imgsync_core.media.sound import ArraySound
 from imgsync_core.nn.reference import ReferenceSelf, sites
@@ -72,14 +75,16 @@ def networks(args: argparse.Namespace) -> tuple[UNet, Seen]:
             state = build().state_dict()
         with torch.device("meta"):
             empty = build()
-        return fill(empty, state, "random", "itself", device=args.device)
+        dtype = getattr(torch, args.dtype)
+        return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
 
     unet = made(lambda: model.reading(model.Params(shape, TemporalParams(8, 32), HEARD)))
     looking = made(lambda: model.recording(replace(shape, out_channels=None)))
     side, record = args.resolution // 8, {}
-    latents = torch.randn(1, 4, 1, side, side, device=args.device)
+    dtype = getattr(torch, args.dtype)
+    latents = torch.randn(1, 4, 1, side, side, device=args.device, dtype=dtype)
     looking(latents, 0, Cond(record=record), until=sites(looking)[-1])
-    place = torch.randn(1, shape.widths[0], side, side, device=args.device)
+    place = torch.randn(1, shape.widths[0], side, side, device=args.device, dtype=dtype)
     return unet, Seen(record, place)
 
 
@@ -103,6 +108,7 @@ class Tokens(Context):
 
 def plainly(unet: UNet, seen: Seen, heard, noise, windows, steps):
     """Denoise as the published pipeline does, without any saving."""
+    dtype = seen.place.dtype
     for module in unet.modules():
         if isinstance(module, ReferenceSelf):
             module.__class__ = Published
@@ -117,8 +123,8 @@ def plainly(unet: UNet, seen: Seen, heard, noise, windows, steps):
         )
 
         def predict(latents, step, index):
-            sample = latents.repeat(2, 1, 1, 1, 1)
-            without, told = unet(sample, step.timestep, cond).chunk(2)
+            sample = latents.repeat(2, 1, 1, 1, 1).to(dtype)
+            without, told = unet(sample, step.timestep, cond).float().chunk(2)
             return without + GUIDANCE * (told - without)
 
         return predict
@@ -128,13 +134,15 @@ def plainly(unet: UNet, seen: Seen, heard, noise, windows, steps):
 
 def run(way: str, args: argparse.Namespace, unet: UNet, seen: Seen, count: int) -> torch.Tensor:
     draw = torch.Generator().manual_seed(1)
-    heard = torch.randn(args.frames, TOKENS, HEARD, generator=draw).to(args.device)
+    dtype = getattr(torch, args.dtype)
+    heard = torch.randn(args.frames, TOKENS, HEARD, generator=draw).to(args.device, dtype)
     side = args.resolution // 8
     noise = torch.randn(args.frames, 4, side, side, generator=draw)
     plan = Plan(count, GUIDANCE, 12, 3)
     attempt = Attempt(low_memory="turn" in way, retry=False)
-    drawer = Drawer(unet, None, seen, placing(replace(PLAIN)), plan, attempt, seed=0)
-    drawer._place = replace(drawer._place, device=torch.device(args.device))
+    device = Device(torch.device(args.device).type, "here")
+    place = placing(replace(PLAIN, device=device, dtype=dtype))
+    drawer = Drawer(unet, None, seen, place, plan, attempt, seed=0)
     at = [0]
 
     def given(*shape, generator):
@@ -177,6 +185,8 @@ def child(args: argparse.Namespace) -> None:
     cuda = args.device.startswith("cuda")
     with torch.inference_mode():
         unet, seen = networks(args)
+        if args.way == "plain":
+            as_published(unet)
         run(args.way, args, unet, seen, 1)
         peak(cuda, reset=True)
         clock = time.perf_counter if cuda else time.process_time
@@ -206,7 +216,8 @@ def denoising(args: argparse.Namespace) -> None:
     widths = "/".join(str(width // args.narrower) for width in SD15.widths)
     print(
         f"{args.frames} frames of {args.resolution}x{args.resolution}, widths {widths}, "
-        f"{args.steps} steps, guidance {GUIDANCE}, windows move on by {args.turn}, {args.device}\n"
+        f"{args.steps} steps, guidance {GUIDANCE}, windows move on by {args.turn}, {args.dtype} on "
+        f"{args.device}\n"
     )
     seconds = "s" if args.device.startswith("cuda") else "CPU s"
     print(f"| way | {seconds} | times faster | score work, 10^9 | peak MB | latents off by |")
@@ -332,6 +343,7 @@ def main() -> None:
     parser.add_argument("--turn", type=int, default=0, help="2 as published; 0: plans agree")
     parser.add_argument("--ways", nargs="+")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 200.0])
     parser.add_argument("--json", action="store_true")

@@ -7,7 +7,7 @@ clip: one clip of 16 frames, drawn as the published pipeline does it beside ours
 of the published shape, narrower by a factor, and a small autoencoder; each way in a process of its
 own. "Plain" looks at the still anew for each clip and to the end of the network, projects its keys
 and values in every frame and step, attends to them for both halves and then once more for the
-unconditional one, and computes unconditional audio.
+unconditional one, and computes unconditional audio, in torch's own memory format.
 length: tiny random checkpoints, from a picture to a file: the peak of resident memory.
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 from echomimic import CORE, peak, told_by, voice
 from PIL import Image
+from published import as_published
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.diffusion.ddim import denoise
@@ -35,6 +36,7 @@ from imgsync_core.engines.hallo2.published import PublishedDrawer
 from imgsync_core.engines.runtime.networks import placing
 from imgsync_core.engines.runtime.stream import Attempt
 from imgsync_core.job import Animation, Job, prepare, render
+from imgsync_core.machine import Device
 from imgsync_core.nn.face_locator import FaceLocator
 from imgsync_core.nn.projections import AudioTokens, PictureTokens
 from imgsync_core.nn.reference import ReferenceSelf
@@ -81,7 +83,8 @@ class Plain(PublishedDrawer):
         for module in networks.reading.modules():
             if isinstance(module, ReferenceSelf):
                 module.__class__ = Published
-        record = {site: x.half().float() for site, x in record.items()}
+        kind = networks.place.dtype
+        record = {site: x.half().to(kind) for site, x in record.items()}
         items = 1 + plan.motion
         audio = networks.hear_tokens(heard)
         place = self._located.expand(plan.frames, -1, -1, -1)
@@ -97,12 +100,12 @@ class Plain(PublishedDrawer):
         )  # fmt: skip
 
         def predict(x, step, index):
-            sample = x.repeat(2, 1, 1, 1, 1)
-            without, told = networks.reading(sample, step.timestep, cond).chunk(2)
+            sample = x.repeat(2, 1, 1, 1, 1).to(kind)
+            without, told = networks.reading(sample, step.timestep, cond).float().chunk(2)
             return without + plan.guidance * (told - without)
 
         steps = model.SCHEDULE.steps(plan.steps)
-        return denoise(predict, noise.to(latents.device), steps, on_step=done)
+        return denoise(predict, noise.to(networks.place.device), steps, on_step=done)
 
 
 def networks(args: argparse.Namespace) -> Loaded:
@@ -119,9 +122,11 @@ def networks(args: argparse.Namespace) -> Loaded:
             state = build().state_dict()
         with torch.device("meta"):
             empty = build()
-        return fill(empty, state, "random", "itself", device=args.device)
+        dtype = getattr(torch, args.dtype)
+        return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
 
-    place = replace(placing(PLAIN), device=torch.device(args.device))
+    device = Device(torch.device(args.device).type, "here")
+    place = placing(replace(PLAIN, device=device, dtype=getattr(torch, args.dtype)))
     heard = HEARD[0] * HEARD[1] * HEARD[2]
     return Loaded(
         reading=made(lambda: model.reading(params)),
@@ -154,6 +159,9 @@ def child(args: argparse.Namespace) -> None:
     heard = torch.randn(16, *HEARD, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         loaded = networks(args)
+        if args.way == "plain":
+            as_published(loaded.reading)
+            as_published(loaded.recording)
         drawer(args.way, args, loaded, 1)._clip(heard, torch.zeros(2, 3, args.resolution,
                                                 args.resolution), lambda *_: None)  # fmt: skip
         made = drawer(args.way, args, loaded, args.steps)
@@ -171,7 +179,7 @@ def clip(args: argparse.Namespace) -> None:
     widths = "/".join(str(width // args.narrower) for width in SD15.widths)
     print(
         f"16 frames of {args.resolution}x{args.resolution}, widths {widths}, {args.steps} steps, "
-        f"guidance 3.5, {args.device}\n"
+        f"guidance 3.5, {args.dtype} on {args.device}\n"
     )
     seconds = "s" if args.device.startswith("cuda") else "CPU s"
     print(f"| way | {seconds} | times faster | peak MB | latents off by |")
@@ -231,6 +239,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--ways", nargs="+")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 200.0])
     parser.add_argument("--fps", type=int, default=5, help="of what is written (5: fewer frames)")
