@@ -93,16 +93,44 @@ class FrameNorm(nn.GroupNorm):
         super().__init__(groups, channels, eps)
         self.joint = joint
 
-    def forward(self, input: Tensor, frames: int = 1) -> Tensor:
+    def forward(self, input: Tensor, frames: int = 1, added: Tensor | None = None) -> Tensor:
         """(b f) c h w -> the same shape, in channels-last memory.
 
-        In between it is copied: of channels-last memory torch takes the variance as mean of
-        squares minus squared mean, which loses digits, and on CUDA it would copy as well.
+        added: (n, c), what is added to the channels of an n-th of the rows each before they are
+            normed; it costs no pass over them.
+
+        Torch's own norm would copy channels-last memory twice on CUDA, and loses digits of it on
+        the CPU. Here the moments of each channel and row are merged to those of the groups.
         """
-        frames = frames if self.joint else 1
-        x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames).contiguous()
-        x = rearrange(super().forward(x), "b c (f h) w -> (b f) h w c", f=frames)
-        return x.contiguous().permute(0, 3, 1, 2)
+        rows, channels, h, w = input.shape
+        x = input.permute(0, 2, 3, 1).reshape(rows, h * w, channels)
+        mean, variance = _moments(x)
+        more = None if added is None else added.float().repeat_interleave(rows // len(added), 0)
+        if more is not None:
+            mean = mean + more
+        shape = (-1, frames if self.joint else 1, self.num_groups, channels // self.num_groups)
+        mean, variance = mean.view(shape), variance.view(shape)
+        centre = mean.mean((1, 3), keepdim=True)
+        total = (variance + (mean - centre).square()).mean((1, 3), keepdim=True)
+        weight, bias = self.weight.float().view(shape[2:]), self.bias.float().view(shape[2:])
+        scale = (total + self.eps).rsqrt() * weight
+        shift = torch.addcmul(bias, centre, scale, value=-1)
+        scale, shift = (y.expand(shape).reshape(rows, channels) for y in (scale, shift))
+        if more is not None:
+            shift = torch.addcmul(shift, more, scale)
+        out = torch.addcmul(shift.to(x.dtype)[:, None], x, scale.to(x.dtype)[:, None])
+        return out.view(rows, h, w, channels).permute(0, 3, 1, 2)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows, s, c) -> mean and variance over s, each float32 (rows, c)."""
+    if x.dtype == torch.float32:
+        variance, mean = torch.var_mean(x, 1, correction=0)
+        return mean, variance
+    # which would round them to 16 bits; float32 has digits enough for sums of such squares
+    mean = x.mean(1, dtype=torch.float32)
+    power = torch.linalg.vector_norm(x, dim=1, dtype=torch.float32).square() / x.shape[1]
+    return mean, (power - mean.square()).clamp(min=0)
 
 
 class ResBlock(nn.Module):
@@ -125,13 +153,33 @@ class ResBlock(nn.Module):
         self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
-        """(b f) c h w -> (b f) c' h w."""
-        h = self.conv1(functional.silu(self.norm1(x, cond.frames)))
+        """(b f) c h w -> (b f) c' h w.
+
+        Biases go where they cost no pass over the picture: into the next norm, or the shortcut.
+        """
+        h = functional.silu(self.norm1(x, cond.frames))
+        h = functional.conv2d(h, self.conv1.weight, padding=1)
+        added = self.conv1.get_parameter("bias")[None]
         if self.time_emb_proj is not None and cond.time is not None:
-            time = self.time_emb_proj(functional.silu(cond.time))
-            h = h + time.repeat_interleave(len(h) // len(time), 0)[:, :, None, None]
-        h = self.conv2(functional.silu(self.norm2(h, cond.frames)))
-        return (x if self.conv_shortcut is None else self.conv_shortcut(x)) + h
+            added = added + self.time_emb_proj(functional.silu(cond.time))
+        h = functional.silu(self.norm2(h, cond.frames, added))
+        if self.conv_shortcut is None:
+            return x + self.conv2(h)
+        bias = self.conv2.get_parameter("bias")
+        return functional.conv2d(h, self.conv2.weight, padding=1) + pixelwise(
+            self.conv_shortcut, x, bias
+        )
+
+
+def pixelwise(conv: nn.Conv2d, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A 1x1 convolution of (rows) c h w in channels-last memory, as the linear layer that it is.
+
+    bias: more of it.
+    """
+    own = conv.get_parameter("bias")
+    total = own if bias is None else own + bias
+    out = functional.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), total)
+    return out.permute(0, 3, 1, 2)
 
 
 class FeedForward(nn.Module):
@@ -275,10 +323,10 @@ class Spatial(nn.Module):
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
         """(rows) c h w -> (rows or more) c h w."""
         h, w = x.shape[-2:]
-        tokens = rearrange(self.proj_in(self.norm(x)), "r c h w -> r (h w) c")
+        tokens = rearrange(pixelwise(self.proj_in, self.norm(x)), "r c h w -> r (h w) c")
         for block in self.transformer_blocks:
             tokens = block(tokens, cond)
-        more = self.proj_out(rearrange(tokens, "r (h w) c -> r c h w", h=h, w=w))
+        more = pixelwise(self.proj_out, rearrange(tokens, "r (h w) c -> r c h w", h=h, w=w))
         return spread(x, more.shape[0]) + more
 
 

@@ -1,7 +1,7 @@
 """Networks as the published pipelines run them, for what "plain" means in the benchmarks beside it.
 
-Convolutions and norms in torch's own memory format, and the gate of a feed-forward layer computed
-together with what it gates.
+Convolutions and norms by torch's own layers in its own memory format, and the gate of a
+feed-forward layer computed together with what it gates.
 """
 
 from __future__ import annotations
@@ -11,15 +11,35 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgsync_core.nn.stages import FeedForward, FrameNorm
+from imgsync_core.nn.stages import Cond, FeedForward, FrameNorm, ResBlock, Spatial, spread
 
 
 class _Norm(FrameNorm):
-    def forward(self, input: Tensor, frames: int = 1) -> Tensor:
+    def forward(self, input: Tensor, frames: int = 1, added: Tensor | None = None) -> Tensor:
         frames = frames if self.joint else 1
         x = rearrange(input, "(b f) c h w -> b c (f h) w", f=frames)
         x = functional.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
         return rearrange(x, "b c (f h) w -> (b f) c h w", f=frames).contiguous()
+
+
+class _ResBlock(ResBlock):
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        h = self.conv1(functional.silu(self.norm1(x, cond.frames)))
+        if self.time_emb_proj is not None and cond.time is not None:
+            time = self.time_emb_proj(functional.silu(cond.time))
+            h = h + time.repeat_interleave(len(h) // len(time), 0)[:, :, None, None]
+        h = self.conv2(functional.silu(self.norm2(h, cond.frames)))
+        return (x if self.conv_shortcut is None else self.conv_shortcut(x)) + h
+
+
+class _Spatial(Spatial):
+    def forward(self, x: Tensor, cond: Cond) -> Tensor:
+        h, w = x.shape[-2:]
+        tokens = rearrange(self.proj_in(self.norm(x)), "r c h w -> r (h w) c")
+        for block in self.transformer_blocks:
+            tokens = block(tokens, cond)
+        more = self.proj_out(rearrange(tokens, "r (h w) c -> r c h w", h=h, w=w))
+        return spread(x, more.shape[0]) + more
 
 
 class _FeedForward(FeedForward):
@@ -28,7 +48,12 @@ class _FeedForward(FeedForward):
         return self.net["2"](value * functional.gelu(gate))
 
 
-_PLAIN: dict[type[nn.Module], type[nn.Module]] = {FrameNorm: _Norm, FeedForward: _FeedForward}
+_PLAIN: dict[type[nn.Module], type[nn.Module]] = {
+    FrameNorm: _Norm,
+    FeedForward: _FeedForward,
+    ResBlock: _ResBlock,
+    Spatial: _Spatial,
+}
 
 
 def _contiguous(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
