@@ -1,6 +1,7 @@
 """Load the pack as ComfyUI does, in front of the stand-in `fake_comfy`.
 
-The same tests run against a real checkout with IMGSYNC_COMFYUI=<checkout> IMGSYNC_NODES=real.
+The same tests run against a real checkout with IMGSYNC_COMFYUI=<checkout> IMGSYNC_NODES=real, on
+the CPU, or where ComfyUI itself would run with IMGSYNC_NODES=gpu.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ import torch
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CHECKOUT = os.environ.get("IMGSYNC_COMFYUI", "")
-REAL = bool(CHECKOUT) and os.environ.get("IMGSYNC_NODES") == "real"
+KIND = os.environ.get("IMGSYNC_NODES")
+REAL = bool(CHECKOUT) and KIND in ("real", "gpu")
 
 
 def _import_folder(folder: Path, name: str) -> ModuleType:
@@ -51,7 +53,7 @@ def _install_real(base: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         args = importlib.import_module("comfy.cli_args").args
-        args.cpu, args.base_directory = True, str(base)
+        args.cpu, args.base_directory = KIND == "real", str(base)
         for name in ("comfy_api.latest", "comfy.model_management", "comfy.utils", "folder_paths"):
             importlib.import_module(name)
 

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 CHECKOUT = os.environ.get("IMGSYNC_COMFYUI", "")
-REAL = bool(CHECKOUT) and os.environ.get("IMGSYNC_NODES") == "real"
-standin_only = pytest.mark.skipif(REAL, reason="about the stand-in; IMGSYNC_NODES=real is set")
+REAL = bool(CHECKOUT) and os.environ.get("IMGSYNC_NODES") in ("real", "gpu")
+standin_only = pytest.mark.skipif(REAL, reason="about the stand-in; IMGSYNC_NODES is set")
 
 TOY_PACK = """
 async def comfy_entrypoint():

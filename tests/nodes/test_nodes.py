@@ -420,6 +420,34 @@ def test_networks_in_use_outlive_being_unloaded(animate, portrait, voice, lip_we
     assert torch.equal(video.get_components().images, before)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_a_gpu_is_counted_and_given_back(pack, animate, portrait, voice, lip_weights, comfy):
+    """ComfyUI knows what a run has on the device, and gets it when it wants the room."""
+    mm = comfy.model_management
+    if mm.get_torch_device().type != "cuda":
+        pytest.skip("ComfyUI runs on the CPU here; IMGSYNC_NODES=gpu lets it run on the device")
+    mm.unload_all_models()
+    gc.collect()
+    before = torch.cuda.memory_allocated()
+    video = animate(portrait, voice, LIPS).args[0]
+    frames = video.get_components().images
+    assert frames.isfinite().all()
+    lent = pack.part("nodes.host")._LENT
+    assert {parameter.device.type for net in lent for parameter in net.parameters()} == {"cuda"}
+    counted = sum(int(model.model_loaded_memory()) for model in mm.current_loaded_models)
+    assert counted == sum(x.nbytes for net in lent for x in net.state_dict().values())
+    del video
+    mm.unload_all_models()
+    for _ in range(100):
+        if not lent:
+            break
+        time.sleep(0.05)
+    gc.collect()
+    mm.soft_empty_cache()
+    assert torch.cuda.memory_allocated() - before < 1 << 20
+
+
 @pytest.mark.parametrize(
     ("node", "widget", "known"),
     [
