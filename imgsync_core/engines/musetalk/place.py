@@ -37,13 +37,13 @@ def spots(points: Tensor, *, shift: float, margin: float) -> Tensor:
 def kept(spot: Tensor, side: int, *, jaw: bool) -> Tensor:
     """float32 (side, side) of the crop: 1 = keep, 0 = draw.   jaw: as of the version."""
     corners, points = spot[:2].double(), spot[2:].double()
-    at = cells(corners, side)
-    size = float((corners[1] - corners[0]).max())
-    drawn = skin(points, at)
+    low = cells(corners, side)[side // 2 :]  # nothing is drawn above
+    at = low
     if jaw:
-        off = at[..., 0] - corners[:, 0].mean()
+        size = float((corners[1] - corners[0]).max())
+        off = low[..., 0] - corners[:, 0].mean()
         share = ((off.abs() / size - BAND[0]) / (BAND[1] - BAND[0])).clamp(0, 1)
         outwards = torch.stack([off.sign() * share * CUT, (share - 1) * CHIN], -1)
-        drawn = skin(points, at + outwards * size)
-    drawn[: side // 2] = False
-    return 1 - (drawn & ~nose(points, at)).float()
+        at = low + outwards * size
+    drawn = skin(points, at) & ~nose(points, low)
+    return torch.cat([torch.ones(side - len(low), side), 1 - drawn.float()])
