@@ -105,20 +105,20 @@ class FrameNorm(nn.GroupNorm):
         rows, channels, h, w = input.shape
         x = input.permute(0, 2, 3, 1).reshape(rows, h * w, channels)
         mean, variance = _moments(x)
-        more = None if added is None else added.float().repeat_interleave(rows // len(added), 0)
-        if more is not None:
-            mean = mean + more
+        more = mean.new_zeros(()) if added is None else added.float()
+        if added is not None:
+            more = more.repeat_interleave(rows // len(added), 0)
         shape = (-1, frames if self.joint else 1, self.num_groups, channels // self.num_groups)
-        mean, variance = mean.view(shape), variance.view(shape)
+        mean, variance = (mean + more).view(shape), variance.view(shape)
         centre = mean.mean((1, 3), keepdim=True)
         total = (variance + (mean - centre).square()).mean((1, 3), keepdim=True)
-        weight, bias = self.weight.float().view(shape[2:]), self.bias.float().view(shape[2:])
-        scale = (total + self.eps).rsqrt() * weight
-        shift = torch.addcmul(bias, centre, scale, value=-1)
-        scale, shift = (y.expand(shape).reshape(rows, channels) for y in (scale, shift))
-        if more is not None:
-            shift = torch.addcmul(shift, more, scale)
-        out = torch.addcmul(shift.to(x.dtype)[:, None], x, scale.to(x.dtype)[:, None])
+        scale = (total + self.eps).rsqrt().expand(shape).reshape(rows, channels) * self.weight
+        middle = centre.expand(shape).reshape(rows, channels) - more
+        # taken off first, as far as 16 bits can hold it: large products would lose their digits
+        near = middle.to(x.dtype)
+        shift = self.bias + (near - middle) * scale
+        shift, scale = (y.to(x.dtype)[:, None] for y in (shift, scale))
+        out = torch.addcmul(shift, x - near[:, None], scale)
         return out.view(rows, h, w, channels).permute(0, 3, 1, 2)
 
 
