@@ -123,7 +123,7 @@ class Packer:
         if right or below:
             frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode="edge")
         kind = "rgba" if frame.shape[-1] == 4 else "rgb24"
-        source = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=kind)
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), format=kind)
         if self._palette:
             return self._palette.convert(source)
         if form.is_rgb:
