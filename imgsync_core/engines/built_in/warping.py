@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from .axes import Box
 
+BLOCK = 32  # rows that are made at once: of the coarse rows only few count for each
+
 
 class Warp:
     """Constant forward fields (k, 2, h, w), in pixels, on a grid from corner to corner of a box."""
@@ -51,9 +53,15 @@ class Warp:
             moved = sample(field, (places - moved).expand_as(field))
         return places - moved
 
-    def full(self, coarse: Tensor) -> Tensor:
-        """Coarse maps (t, 2, h, w) at every pixel of the box, (t, 2, H, W)."""
-        return self.down @ self._wide(coarse)
+    def full(self, coarse: Tensor, rows: slice) -> Tensor:
+        """Coarse maps (t, 2, h, w) at every pixel of these rows of the box, (t, 2, H, W).
+
+        Rows may be none.
+        """
+        wide, first = self._wide(coarse), rows.start - rows.start % BLOCK
+        blocks = [slice(i, min(i + BLOCK, self.box.height)) for i in range(first, rows.stop, BLOCK)]
+        made = torch.cat([wide[:, :, :0], *(self._down(wide, block) for block in blocks)], 2)
+        return made[:, :, rows.start - first : rows.stop - first]
 
     def seen(
         self, image: Tensor, coarse: Tensor, parts: Iterable[tuple[slice, slice]]
@@ -68,7 +76,7 @@ class Warp:
         wide = self._wide(coarse)
         low, high = (ends[0, 1].tolist() for ends in (coarse.amin(3), coarse.amax(3)))
         for rows, columns in parts:
-            lines = slice(self.above[rows.start], self.above[rows.stop - 1] + 2)
+            lines = self._lines(rows)
             held = self._rows(min(low[lines]), max(high[lines]))
             part = wide[:, :, lines, columns].clone()
             # y from -1 to 1 over the box, to the same over the rows that are held
@@ -76,6 +84,15 @@ class Warp:
             part[:, 1].add_(1.0).mul_(share).sub_(2 * held.start / (held.stop - held.start - 1) + 1)
             source = self.down[rows, lines] @ part
             yield sample(image[:, :, held].contiguous(), source)[0]
+
+    def _lines(self, rows: slice) -> slice:
+        """The coarse rows around these rows of the box."""
+        return slice(self.above[rows.start], self.above[rows.stop - 1] + 2)
+
+    def _down(self, wide: Tensor, rows: slice) -> Tensor:
+        """Maps (t, 2, h, w) of the coarse rows at these rows of the box, (t, 2, H, w)."""
+        lines = self._lines(rows)
+        return self.down[rows, lines] @ wide[:, :, lines]
 
     def _rows(self, low: float, high: float) -> slice:
         """The rows of the box between two places of -1 to 1, two at least."""
