@@ -85,6 +85,7 @@ class Stage:
     machine: what there is to work with; None = look.
     place: on the disk that will have to hold the result; None = not known.
     spool: where finished frames of a costly engine are kept; None = nowhere.
+    trial: a few frames are drawn and encoded first, to say how long it will take and to show them.
     """
 
     sound: Sound
@@ -94,6 +95,7 @@ class Stage:
     place: Path | None = None
     spool: Spool | None = None
     watcher: Watcher = NOBODY
+    trial: bool = True
 
 
 @dataclass(frozen=True)
@@ -339,7 +341,7 @@ class _Animating:
         return PanZoom(drawn, drawn.n_frames, how.start, how.end, eased=how.eased)
 
     def _forecast(self, engine: Engine, drawn: Timed) -> Forecast:
-        """What drawing takes; stops where it cannot succeed, and draws a few frames to know."""
+        """What drawing takes; stops where it cannot succeed, and may draw a few to know."""
         from .engines.options import checked
         from .media.trial import seconds_to_encode
         from .plan.forecast import forecast
@@ -358,7 +360,7 @@ class _Animating:
         if spec.instant:  # it hears all of the sound before its first frame, which takes a while
             for speech in self.speeches:
                 speech.table(self.watcher.check, self.watcher.progress)
-        frames = self._looked_at(spec, drawn)
+        frames = self._looked_at(spec, drawn) if self.stage.trial else []
         if frames and not drawn.is_known:
             with contextlib.suppress(EncodingError):  # another preset may take the size
                 drawn.encoding = seconds_to_encode(frames, usual, drawn.fps)

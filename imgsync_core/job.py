@@ -143,6 +143,7 @@ def prepare(
     place: Path | None = None,
     spool: Spool | None = None,
     watcher: Watcher = NOBODY,
+    trial: bool = True,
 ) -> Prepared:
     """Open what a job names and decide how it is done; nothing is written. Raises ImgSyncError.
 
@@ -152,6 +153,7 @@ def prepare(
     spool: where finished frames of a costly engine are kept, so that the same job goes on from
         there after an interruption; None = nowhere.
     watcher: can cancel, and sees a few frames that are drawn to learn how fast that goes.
+    trial: draw those. Without, nothing is drawn before rendering, and a forecast may lack its time.
     """
     source = open_source(job.picture, job.fps, strict=job.strict)
     try:
@@ -165,7 +167,7 @@ def prepare(
             return Prepared(_extended(source, job, timeline.n_frames), sound, timeline)
         if sound is None:
             raise InputError("A face cannot speak without a sound. Give one, or use extend.")
-        stage = Stage(sound, timeline, job.extension, machine, place, spool, watcher)
+        stage = Stage(sound, timeline, job.extension, machine, place, spool, watcher, trial)
         how = _through(job.animation, job.fit, source.size)
         made = animated(_fitted(source, job.fit), how, stage)
         return Prepared(

@@ -36,7 +36,7 @@ def cut(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 
 def mono(block: np.ndarray) -> np.ndarray:
     """float32 (n,) or (channels, n) -> (n,): the mean, or the loudest channel if they cancel."""
-    block = np.asarray(block, np.float32)
+    block = np.ascontiguousarray(block, np.float32)  # or the mean takes 15 times as long
     if block.ndim == 1:
         return block
     mean = block.mean(0)

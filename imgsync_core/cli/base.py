@@ -211,11 +211,13 @@ def run_job(job: Job, target: Path, args: argparse.Namespace) -> None:
     encoding = preset_for(target, args.preset).tuned(args.crf, args.audio_bitrate)
     check_target(target, args.overwrite)
     spool = spool_of(args, _about(job, target, args))
-    with prepare(job, place=target, spool=spool) as prepared:
-        if getattr(args, "dry_run", False):
+    planned = getattr(args, "dry_run", False)
+    silent = args.quiet or args.json or bool(args.print)
+    forecast_is_read = planned or args.json or bool(args.log) or not silent
+    with prepare(job, place=target, spool=spool, trial=forecast_is_read) as prepared:
+        if planned:
             return _show_plan(prepared, target, args)
         _tell(prepared, args)
-        silent = args.quiet or args.json or bool(args.print)
         with _telling_what_is_kept(prepared, args), Progress(silent) as progress:
             report = render(
                 prepared,

@@ -155,7 +155,10 @@ def _made(order: Order) -> Report:
     with places.fetched(*order.sources[:n]) as files, places.delivered(target) as path:
         job, background = _job(order, files, path), background_of(args)
         encoding = preset_for(path, args.preset).tuned(args.crf, args.audio_bitrate)
-        with _hosted(job, args) as job, prepare(job, place=path, spool=spool) as prepared:
+        with (
+            _hosted(job, args) as job,
+            prepare(job, place=path, spool=spool, trial=False) as prepared,
+        ):
             return render(prepared, path, encoding, background=background, overwrite=True)
 
 

@@ -133,8 +133,9 @@ _X264_STILL = (
     ":keyint=250:rc-lookahead=24"
 )
 # Less refinement of motion vectors than the preset's: for faces that talk 0.5 to 0.75 of the time
-# for the same size and quality (within 0.6 dB), for pans 0.75 of it.
-_X264_MOVING = f"{_X264_SAME}:subme=2"
+# for the same size and quality (within 0.6 dB), for pans 0.75 of it. A smaller pattern to search
+# them in: 0.93 of the time, 0.2 % of size, for pans 1 to 3 %.
+_X264_MOVING = f"{_X264_SAME}:subme=2:me=dia"
 _LARGE = 3840 * 2160  # pixels
 # At 8K that lookahead is 2.9 GB and 0.24 s of each frame; this one is 1.7 GB and 0.13 s.
 _X264_LARGE_STILL = _X264_STILL.replace("rc-lookahead=24", "rc-lookahead=10")

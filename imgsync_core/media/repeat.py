@@ -22,6 +22,7 @@ from .prefetch import Prefetcher
 from .video_track import VideoTrack
 
 CHUNK_BYTES = 4 << 20  # raw frames read at a time
+AHEAD_BYTES = 12 << 20  # that wait for the encoder: it takes some quickly and some slowly
 CYCLE_BYTES = 64 << 20  # encoded frames kept for writing again; a longer pass is encoded anew
 
 Timed = tuple[Any, int]
@@ -60,7 +61,7 @@ def _segment(
     track: VideoTrack, source: FrameSource, start: int, stop: int, give_up: Callable[[], None]
 ) -> Iterator[Timed]:
     """Frames ``[start, stop)`` by an encoder that starts afresh."""
-    ahead = Prefetcher(_chunks(source, start, stop), _bytes, 0)
+    ahead = Prefetcher(_chunks(source, start, stop), _bytes, AHEAD_BYTES)
     try:
         for packet in track.segment(ahead):
             yield packet, start + packet.pts

@@ -25,6 +25,9 @@ TV_RANGE, FULL_RANGE = 1, 2
 # SWS_AREA, FULL_CHR_H_INT, FULL_CHR_H_INP. Not ACCURATE_RND: it takes as long again, for chroma
 # that is rounded .05 of a level better in the mean, and only in 8 bits with 4:2:0.
 _AREA = 0x20 | 0x2000 | 0x4000
+# From version 17 on PyAV shares a frame out to several threads. Where their slices of 10-bit 4:4:4
+# frames meet, FFmpeg then leaves rows unwritten at times.
+_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Packer:
         if right or below:
             frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode="edge")
         kind = "rgba" if frame.shape[-1] == 4 else "rgb24"
-        source = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=kind)
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), format=kind)
         if self._palette:
             return self._palette.convert(source)
         if form.is_rgb:
@@ -133,6 +136,7 @@ class Packer:
             src_color_range=FULL_RANGE,
             dst_color_range=TV_RANGE,
             interpolation=_AREA,
+            **_ONE_THREAD,
         )
         packed.colorspace, packed.color_range = BT709, TV_RANGE
         packed.color_primaries = packed.color_trc = BT709  # ProRes writes those of the frame

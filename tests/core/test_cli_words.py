@@ -133,6 +133,31 @@ def test_a_plan_of_a_face_tells_the_forecast(here, imgsync):
     assert written(here) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "tried"),
+    [
+        ((), True),
+        (("--quiet",), False),
+        (("--print", "path"), False),
+        (("--json",), True),
+        (("--quiet", "--log", "log.txt"), True),
+        (("--quiet", "--dry-run"), True),
+    ],
+)
+def test_how_long_is_only_tried_where_somebody_reads_it(here, imgsync, monkeypatch, words, tried):
+    tries = []
+
+    def encode(frames, *_):
+        tries.append(len(frames))
+        return 0.1
+
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    monkeypatch.setattr("imgsync_core.media.trial.seconds_to_encode", encode)
+    Image.fromarray(demo_picture(160)).save("face.png")
+    assert imgsync("animate", "face.png", "a.wav", "-o", "x.mp4", *words).code == 0
+    assert bool(tries) == tried
+
+
 def test_only_the_path_on_demand(here, imgsync):
     ran = imgsync("extend", "one.png", "a.wav", "-o", here / "x.mp4", "--print", "path")
     assert (ran.code, ran.out, ran.err) == (0, f"{here / 'x.mp4'}\n", "")

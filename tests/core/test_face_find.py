@@ -13,6 +13,7 @@ from imgsync_core.errors import FaceError
 from imgsync_core.face.cascade import grouped
 from imgsync_core.face.find import find_faces, pick
 from imgsync_core.face.geometry import Face
+from imgsync_core.face.pixels import shrunk
 
 # MediaPipe's face mesh: left eye, right eye (each the mean of both corners and both lids), middle
 # of the lip line, as parts of width and height
@@ -197,3 +198,16 @@ def test_groups_need_neighbours() -> None:
     assert mean == pytest.approx(boxes[:3].mean(0)[None])
     assert best.tolist() == [3] and members.tolist() == [3]
     assert len(grouped(np.zeros((0, 3)), np.zeros(0), 0)[0]) == 0
+
+
+@pytest.mark.parametrize("size", [(60, 40), (37, 40), (60, 23), (1, 1), (41, 17), (99, 99)])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_picture_is_shrunk_to_the_mean_of_areas(size, channels):
+    image = np.random.default_rng(1).random((60, 40, *channels), np.float32) * 255
+    wanted = image.astype(np.float64)
+    for axis, n in enumerate(size):
+        had = image.shape[axis]
+        if n < had:  # as many copies of each row as give whole numbers of them to each new one
+            rows = np.repeat(np.moveaxis(wanted, axis, 0), n, 0)
+            wanted = np.moveaxis(rows.reshape(n, had, *rows.shape[1:]).mean(1), 0, axis)
+    np.testing.assert_allclose(shrunk(image, *size), wanted, rtol=1e-4, atol=1e-2)

@@ -188,6 +188,17 @@ def test_colours_are_converted_after_bt709(preset, tmp_path):
     assert planes.std(2).max() < 0.6
 
 
+@pytest.mark.parametrize("preset", YUV)
+@pytest.mark.parametrize("size", [(68, 126), (98, 194)])
+def test_every_row_of_every_frame_is_converted(size, preset, tmp_path):
+    picture = gradient(size) // 2
+    frames = np.stack([picture + 2 * i for i in range(24)]).astype(np.uint8)
+    path = name_of(tmp_path, preset)
+    mux(path, ArrayFrames(frames, FPS), preset)
+    error = np.abs(decoded(path).astype(int) - frames).mean((2, 3))
+    assert error.max() < 4
+
+
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_solid_colours_come_back(preset, tmp_path):
     path = name_of(tmp_path, preset)

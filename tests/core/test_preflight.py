@@ -243,6 +243,17 @@ def test_previews_show_speech_and_take_little_time(talk):
     assert time.perf_counter() - began < 5
 
 
+def test_without_a_trial_nothing_is_drawn_in_advance(talk, monkeypatch):
+    monkeypatch.setattr("imgsync_core.plan.rate._measured", {})
+    shown = []
+    job = Job(talk[0], talk[1], animation=Animation())
+    ready = prepare(job, machine=LAPTOP, watcher=Watcher(frame=shown.append), trial=False)
+    assert not shown and ready.forecast.seconds is None
+    assert ready.forecast.frames == 100
+    with_trial = prepare(job, machine=LAPTOP).frames
+    assert np.array_equal(ready.frames.read(40, 43), with_trial.read(40, 43))
+
+
 def never_drawn(size=SIZE):
     source = Counted()
     source.size = size

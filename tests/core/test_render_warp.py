@@ -5,9 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from imgsync_core.demo import demo_picture
+from imgsync_core.engines.built_in.axes import Box
 from imgsync_core.engines.built_in.render import COLUMNS, LIMITS, Pose, Renderer, Strength
+from imgsync_core.engines.built_in.warping import Warp
 from imgsync_core.face.geometry import Face
 
 SIDE = 256
@@ -88,6 +91,27 @@ def test_the_region_is_the_head_and_not_the_background(renderer):
     assert 0.1 < renderer.region.mean() < 0.75
     for corner in (renderer.region[:5], renderer.region[:, :10], renderer.region[-20:]):
         assert not corner.any()
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 40), (97, 61), (301, 200)])
+@pytest.mark.parametrize("reach", [0.0, 0.1, 3.0])
+def test_parts_of_a_map_show_what_all_of_it_does(size, reach):
+    (w, h), rng = size, torch.Generator().manual_seed(7)
+    image = torch.rand(1, 3, h, w, generator=rng) * 255
+    warp = Warp(np.zeros((1, 2, 9, 7)), Box(5, 3, 5 + w, 3 + h), "cpu")
+    coarse = warp.coarse + reach * (torch.rand(1, 2, 9, 7, generator=rng) - 0.5)
+    full = functional.interpolate(coarse, (h, w), mode="bilinear", align_corners=True)
+    for rows in map(slice, (0, 0, h // 3, h // 2, h), (0, h, h // 3 + 1, h, h)):
+        torch.testing.assert_close(warp.full(coarse, rows), full[:, :, rows], atol=1e-5, rtol=0)
+    grid = full.permute(0, 2, 3, 1)
+    whole = functional.grid_sample(image, grid, padding_mode="border", align_corners=True)[0]
+    parts = [
+        (slice(top, bottom), slice(left, w - left))
+        for left, (top, bottom) in enumerate(pairwise([0, h // 3, h // 2, h]))
+        if bottom > top and w > 2 * left
+    ]
+    for (rows, columns), part in zip(parts, warp.seen(image, coarse, parts), strict=True):
+        torch.testing.assert_close(part, whole[:, rows, columns], atol=0.1, rtol=0)
 
 
 def test_frames_do_not_depend_on_their_neighbours(renderer):

@@ -88,18 +88,18 @@ class Lips:
         first = self._held(under > -self.soft - SLACK).top
         last = self._held(over < self.soft + SLACK).bottom
         first, last = min(first, last, gap.top), max(first, last, gap.bottom)
-        upper, lower = self.upper.full(upper), self.upper.full(lower)
-        top = sample(self.image[:, :4], upper[:, :, :last])
-        low = sample(self.image[:, :4], lower[:, :, first:])
+        full = self.upper.full
+        upper, lower = full(upper, slice(0, last)), full(lower, slice(first, self.box.height))
+        top, low = (sample(self.image[:, :4], part) for part in (upper, lower))
         pixels = torch.cat([top[:, :3, :first], low[:, :3]], 2)
         top, low = top[:, :, first:], low[:, :, : last - first]
         middle = pixels[:, :, first:last]
         middle.copy_(self._met(top, low))
         if not gap.empty:
-            at = (..., slice(gap.top, gap.bottom), slice(gap.left, gap.right))
-            held = (..., slice(gap.top - first, gap.bottom - first), at[2])
-            teeth = sample(self.teeth, self.upper.full(skull)[at])
-            across = sample(self.image[:, 4:], lower[at])
+            columns = slice(gap.left, gap.right)
+            held = (..., slice(gap.top - first, gap.bottom - first), columns)
+            teeth = sample(self.teeth, full(skull, slice(gap.top, gap.bottom))[..., columns])
+            across = sample(self.image[:, 4:], lower[held])
             hollow = self.inside.draw(top[held][:, 3:], -low[held][:, 3:], across, teeth, tongue)
             middle[held] = self._met(top[held], low[held], hollow)
         return pixels

@@ -22,13 +22,14 @@ from .axes import Box
 from .layout import Layout
 from .lips import Lips
 from .pose import COLUMNS, LIMITS, Pose, Strength, bounded
-from .warping import Warp, sample
+from .warping import Warp
 
 __all__ = ["COLUMNS", "LIMITS", "Pose", "Renderer", "Strength"]
 
 CELLS = 72  # cells along the longer side of the coarse grid
 STEPS = 5  # of the fixed-point search
-BANDS = 8  # parts of the box, one below the other, each as wide as it must be
+BANDS = 6  # parts of the box, one below the other, each as wide as it must be; more where
+BAND_BYTES = 1 << 20  # one would have more of these: as many as a processor's cache holds
 NEAR = 1 / 24  # pixels: what moves less is not drawn anew
 BATCH = 8  # frames whose eyes and lips are drawn at once
 LOOKS = [COLUMNS.index(name) for name in ("blink", "gaze_x", "gaze_y", "squint")]
@@ -88,6 +89,7 @@ class Renderer:
         crop = self.still[box.top : box.bottom, box.left : box.right]
         # Half a level is added here and in the patches, once, so that cutting off rounds.
         self.crop = (crop.permute(2, 0, 1)[None].float() + 0.5).contiguous().to(self.device)
+        self.bands = max(BANDS, round(self.crop.nbytes / BAND_BYTES))
         self.lips = Lips(self.picture, plan, self.device)
         self.moving = self._support(weight, np.abs(fields).sum((0, 1, 2)))
         self._parts: dict[bytes, _Parts | None] = {}  # of poses to come
@@ -179,10 +181,10 @@ class Renderer:
         """Write a pose's pixels into a frame (h, w, 3) that holds the picture."""
         for eye, pixels in zip(self.eyes if parts.eyes else [], parts.eyes, strict=True):
             self._set(eye, pixels)
-        source = self.warp.full(parts.source)
         left, top = self.box.left, self.box.top
-        for rows, columns in self._bands(parts):
-            part = sample(self.crop, source[..., rows, columns])[0]
+        bands = self._bands(parts)
+        drawn = self.warp.seen(self.crop, parts.source, bands)
+        for (rows, columns), part in zip(bands, drawn, strict=True):
             if parts.mouth is not None:
                 self.lips.place(part, (left + columns.start, top + rows.start), parts.mouth)
             target = frame[top + rows.start : top + rows.stop]
@@ -212,7 +214,7 @@ class Renderer:
         wide = active.copy()  # a cell is drawn when any of its corners moves
         wide[1:] |= active[:-1]
         wide[:-1] |= active[1:]
-        edges = np.linspace(0, len(active) - 1, BANDS + 1).astype(int)
+        edges = np.linspace(0, len(active) - 1, self.bands + 1).astype(int)
         lines = (edges / down).astype(int)
         lines[-1] = height
         bands = []
