@@ -47,3 +47,33 @@ def test_a_blur_is_scipys():
     image = np.random.default_rng(1).random((2, 3, 20, 31)).astype(np.float32)
     expected = ndimage.gaussian_filter(image, (0, 0, 1.7, 1.7), mode="nearest", radius=(0, 0, 6, 6))
     assert np.allclose(blurred(torch.from_numpy(image), 1.7).numpy(), expected, atol=1e-5)
+
+
+def smiling(teeth: tuple[int, int, int], grey: bool) -> tuple[np.ndarray, np.ndarray, float]:
+    """The demo's portrait with teeth between its lips, which pixels they are, and the gap in px."""
+    picture = demo_picture(SIDE)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    gap = 0.12 * 0.172 * SIDE
+    across = np.clip(1 - ((x - SIDE / 2) / (0.06 * SIDE)) ** 2, 0, None)
+    line = 0.615 * SIDE
+    lip = (y > line) & (y < line + gap + 0.03 * SIDE * across**0.5) & (across > 0)
+    shown = (y > line) & (y < line + gap * across**0.5)
+    picture[lip] = (186, 74, 84)
+    picture[shown] = teeth
+    if grey:
+        picture[:] = picture.mean(-1, keepdims=True).round()
+    return picture, shown, gap
+
+
+@pytest.mark.parametrize(
+    ("teeth", "grey"), [((214, 206, 196), False), ((214, 206, 196), True), ((92, 90, 88), False)]
+)
+def test_an_open_smile_shuts(teeth, grey):
+    """Teeth that are no paler than lips, or grey as these, are still between them."""
+    picture, shown, gap = smiling(teeth, grey)
+    line = np.array([SIDE / 2, 0.615 * SIDE + gap])
+    face = demo_face(SIDE, inner=gap, lip_line=line, lip_bottom=line + np.array([0, 0.03 * SIDE]))
+    frame = Renderer(picture, face, rests=True).render(track(Pose()))[0]
+    colour = picture[shown][0].astype(int)
+    left = np.abs(frame[shown].astype(int) - colour).max(-1) < 12
+    assert left.mean() < 0.25

@@ -14,6 +14,7 @@ from .eyes import Eye, eye, place
 from .tone import Tone, tone
 
 FINE = 60  # pixels between the eyes at which a drawing is told from a photograph
+GAP = 0.9  # of the gap that the finder sees is one; teeth in the shade or in grey look like lips
 
 
 class Layout:
@@ -96,7 +97,7 @@ class Layout:
 
         pale = (light > 1.05) & (red(pixels) < 0.6 * np.median(red(lip)))
         between = (light < 0.68) | pale  # dark, or teeth
-        return float(min(told, 0.01 * np.median(between.sum(axis=0)) + 0.005))
+        return float(np.clip(0.01 * np.median(between.sum(axis=0)) + 0.005, GAP * told, told))
 
     def _head(self, picture: np.ndarray) -> head.Head:
         """The head's ellipsoid and its nose, half way from the eyes to the lips."""
