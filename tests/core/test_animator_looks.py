@@ -67,6 +67,16 @@ def test_each_eye_blinks_by_itself(picture):
     assert np.abs(np.diff(eye_part(frames, right=True), axis=0)).max() == 0
 
 
+@pytest.mark.parametrize(("pale", "blinks"), [(0.55, True), (0.7, True), (0.9, False)])
+def test_an_eye_that_is_hardly_seen_does_as_the_other(picture, pale, blinks):
+    """In shade, glare or a thin drawing: a face that speaks does not wink all the time."""
+    faded = picture.astype(float)
+    part = faded[int(0.38 * SIDE) : int(0.52 * SIDE), int(0.52 * SIDE) : int(0.66 * SIDE)]
+    part += pale * (np.median(part.reshape(-1, 3), axis=0) - part)
+    faded = faded.round().astype(np.uint8)
+    assert open_eyes(faded, demo_face(SIDE)) == [True, blinks]
+
+
 def test_shut_eyes_do_not_blink(picture):
     shut = Renderer(picture, demo_face(SIDE)).render(track(Pose(blink=1)))[0]
     assert open_eyes(shut, demo_face(SIDE)) == [False, False]

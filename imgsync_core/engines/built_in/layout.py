@@ -10,7 +10,7 @@ from ...face.geometry import Face
 from ...face.pixels import shrunk
 from . import head, mouth
 from .axes import Axes, Box, around, bilinear, luminance, ramp
-from .eyes import Eye, eye, place
+from .eyes import Eye, alike, eye, place
 from .tone import Tone, tone
 
 FINE = 60  # pixels between the eyes at which a drawing is told from a photograph
@@ -143,9 +143,9 @@ class Layout:
         return [place(size, at, face.iod, self.roll)[1] for at in face.eyes]
 
     def eyes(self, picture: np.ndarray) -> list[Eye]:
-        """Those eyes that are open and can be drawn, each judged by itself."""
+        """Those eyes that are open and can be drawn."""
         found = [eye(picture, at, self.face.iod, self.roll) for at in self.face.eyes]
-        return [one for one in found if one is not None and one.blinks]
+        return alike([one for one in found if one is not None])
 
 
 def rim(height: int, width: int, share: float = 0.12) -> np.ndarray:

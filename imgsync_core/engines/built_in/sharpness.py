@@ -14,6 +14,7 @@ from .axes import luminance
 DETAIL = 100  # px between the eyes at most, at which edges are looked at
 BLURS = (1.0, 2.5)  # px; the two known ones
 EDGES = 97  # percentile of the slopes from which on they are edges
+FAINT = 1.5  # levels a px; a face without steeper edges tells nothing
 SHARP = 0.022  # IOD; photographs in focus are blurred by as much
 MOST = 0.06  # IOD; in what is blurred further nothing would be seen
 
@@ -32,7 +33,10 @@ def blur(picture: np.ndarray, face: Face) -> float:
     light = luminance(part.astype(np.float32))
     light = shrunk(light, *(max(8, round(n * scale)) for n in light.shape))
     fine, coarse = (_slope(light, size) for size in BLURS)
-    edges = coarse >= np.percentile(coarse, EDGES)
+    least = float(np.percentile(coarse, EDGES))
+    if least < FAINT:
+        return 0.0
+    edges = coarse >= least
     ratio = float(np.median((fine[edges] / np.maximum(coarse[edges], 1e-6)) ** 2))
     first, second = BLURS
     own = np.sqrt(max(second**2 - ratio * first**2, 0.0) / max(ratio - 1.0, 1e-6))
