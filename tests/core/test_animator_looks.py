@@ -268,3 +268,18 @@ def test_a_clip_forgets_what_it_said(picture):
     slopes = np.linalg.lstsq(both, (now - now.mean()) / now.std(), rcond=None)[0]
     assert abs(slopes[1]) < 0.3
     assert (frames[:, : int(0.5 * SIDE)] == pictures[:, : int(0.5 * SIDE)]).all()
+
+
+def test_where_the_face_is_not_seen_the_clip_stays_and_it_is_told(picture):
+    """It has left, or a cut shows somebody else."""
+    clip = ArrayFrames(np.stack([picture] * 10), Fraction(25))
+    there = [[demo_face(SIDE)]]
+    faces = GivenFaces(clip, clip, there * 4 + [[]] * 3 + there * 3, demo_face(SIDE))
+    sound = ArraySound(np.zeros((1, RATE * 10 // 25), np.float32), RATE)
+    timeline = Timeline.of_frames(10, 25, RATE, RATE * 10 // 25)
+    drawn = BuiltInEngine(Strength()).animate(Scene(clip, faces, Speech(sound), timeline))
+    drawn._poses = _Told(np.full(10, 0.7))
+    frames = drawn.read(0, 10)
+    same = [bool((frame == picture).all()) for frame in frames]
+    assert same == [False] * 4 + [True] * 3 + [False] * 3
+    assert "3 of 10 frames" in drawn.notes[-1] and "0.16 s" in drawn.notes[-1]
