@@ -14,7 +14,7 @@ from imgsync_core.engines.base import Scene
 from imgsync_core.engines.built_in import head
 from imgsync_core.engines.built_in.axes import Axes, bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
-from imgsync_core.engines.built_in.following import Dub
+from imgsync_core.engines.built_in.following import Dub, quietest
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
 from imgsync_core.engines.built_in.pose import COLUMNS, Strength
@@ -283,3 +283,15 @@ def test_where_the_face_is_not_seen_the_clip_stays_and_it_is_told(picture):
     same = [bool((frame == picture).all()) for frame in frames]
     assert same == [False] * 4 + [True] * 3 + [False] * 3
     assert "3 of 10 frames" in drawn.notes[-1] and "0.16 s" in drawn.notes[-1]
+
+
+def test_lips_that_are_pressed_together_are_no_quiet_mouth(picture):
+    """Rolled in they do not show; a clip that spoke with them would lose its lips."""
+    pressed = picture.copy()
+    lips = pressed[int(0.58 * SIDE) : int(0.65 * SIDE), int(0.42 * SIDE) : int(0.58 * SIDE)]
+    lips[:] = np.median(picture[int(0.56 * SIDE), int(0.38 * SIDE) : int(0.42 * SIDE)], axis=0)
+    lips[int(0.034 * SIDE)] = (110, 60, 50)  # the line between them
+    face = demo_face(SIDE)
+    opened = Renderer(picture, face).render(track(Pose(open=0.5)))[0]
+    found = quietest([(0, pressed, face), (1, opened, face), (2, picture, face)])
+    assert found is not None and found[0] == 2
