@@ -295,3 +295,16 @@ def test_lips_that_are_pressed_together_are_no_quiet_mouth(picture):
     opened = Renderer(picture, face).render(track(Pose(open=0.5)))[0]
     found = quietest([(0, pressed, face), (1, opened, face), (2, picture, face)])
     assert found is not None and found[0] == 2
+
+
+def test_what_is_laid_over_a_frame_has_no_edge(picture):
+    """In a turned head lips may be found too large: what is laid over them ends before they do."""
+    face = demo_face(SIDE)
+    frame = picture.copy()
+    frame[int(0.5 * SIDE) :] = frame[int(0.5 * SIDE) :] * 0.6  # a collar's shadow, or a beard
+    wide = face.mouth + np.array([[-0.08, 0.0], [0.08, 0.0]]) * SIDE
+    large = replace(face, mouth=wide, lip_bottom=face.lip_bottom + np.array([0, 0.1 * SIDE]))
+    drawn = Dub(picture, face, Strength()).draw(frame, large, Pose(open=0.5).row())
+    off = np.abs(drawn.astype(int) - frame).max(-1)
+    ends = np.flatnonzero(off.any(1))[-1], np.flatnonzero(off.any(0))[[0, -1]]
+    assert off[ends[0]].max() <= 4 and off[:, ends[1]].max() <= 4

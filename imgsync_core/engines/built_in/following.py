@@ -180,6 +180,9 @@ class Dub:
         at = frame.into(np.stack([x, y], -1))
         u, v = at[..., 0] - right, at[..., 1] - down
         mask = self._mask(u, v, (top - down, low - down, half))
+        # lips that were found too large reach beyond what is drawn
+        mask = mask * ramp(np.abs(at[..., 0]), AROUND[1], AROUND[1] - 0.08)
+        mask = mask * ramp(at[..., 1], AROUND[3], AROUND[3] - 0.08)
         spoken = self.renderer.render(pose[None])[0]
         source = self._raised(v, drop)
         still = _sampled(self.picture, self.frame, u, source)
