@@ -36,6 +36,13 @@ def test_in_a_blurred_face_the_mouth_is_as_blurred(sigma):
     assert steepest(frame) < 1.3 * 130 / (sigma * np.sqrt(2 * np.pi))
 
 
+def test_a_frame_of_a_blurred_face_is_the_same_among_others():
+    poses = track(Pose(), Pose(open=0.9), Pose(open=0.2, yaw=5.0), Pose(close=1.0))
+    still = Renderer(soft_demo(2.0), demo_face(SIDE))
+    alone = np.concatenate([still.render(pose[None]) for pose in poses])
+    assert (still.render(poses) == alone).all()
+
+
 @pytest.mark.parametrize("sigma", [1.5, 2.0, 2.5])
 def test_the_blur_of_a_face_is_measured(sigma):
     face = demo_face(SIDE)

@@ -77,10 +77,6 @@ class Box:
     def moved(self, dx: int, dy: int) -> "Box":
         return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
 
-    def wider(self, by: int) -> "Box":
-        """Larger by so many pixels at every side."""
-        return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
-
     def grid(self, step: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Pixel positions x, y (h, w) from corner to corner, about `step` pixels apart."""
         n_x = max(2, round((self.width - 1) / step) + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -89,8 +87,8 @@ class Lips:
         """
         over, under = (sample(self.image[:, 3:4], part) for part in (upper, lower))
         gap = self._held((over > -SLACK) & (under < SLACK))
-        if self.blur and not gap.empty:
-            gap = gap.wider(ceil(3 * self.blur)).clip(self.box.width, self.box.height)
+        if self.blur:  # everywhere, so that a frame is the same whichever are drawn along with it
+            gap = Box(0, 0, self.box.width, self.box.height)
         first = self._held(under > -self.soft - SLACK).top
         last = self._held(over < self.soft + SLACK).bottom
         first, last = min(first, last, gap.top), max(first, last, gap.bottom)

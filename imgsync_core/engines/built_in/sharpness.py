@@ -29,7 +29,8 @@ def blur(picture: np.ndarray, face: Face) -> float:
     part = picture[top : int(y + 0.9 * high) + 1, left : int(x + half) + 1]
     if min(part.shape[:2]) < 8:
         return 0.0
-    scale = min(1.0, DETAIL / face.iod)
+    iod = max(face.iod, 4.0)
+    scale = min(1.0, DETAIL / iod)
     light = luminance(part.astype(np.float32))
     light = shrunk(light, *(max(8, round(n * scale)) for n in light.shape))
     fine, coarse = (_slope(light, size) for size in BLURS)
@@ -40,7 +41,7 @@ def blur(picture: np.ndarray, face: Face) -> float:
     ratio = float(np.median((fine[edges] / np.maximum(coarse[edges], 1e-6)) ** 2))
     first, second = BLURS
     own = np.sqrt(max(second**2 - ratio * first**2, 0.0) / max(ratio - 1.0, 1e-6))
-    own = float(own) / (face.iod * scale)
+    own = float(own) / (iod * scale)
     return float(np.sqrt(max(min(own, MOST) ** 2 - SHARP**2, 0.0)))
 
 
