@@ -23,8 +23,8 @@ AROUND = (-0.8, 0.8, 0.2, 1.85)  # IOD from between the eyes: the part of a face
 DRAWN = 0.5  # where the part that is drawn begins
 COARSE = 28  # pixels to one IOD where places are compared
 SEEK = 0.09  # IOD by which the quiet mouth may have to be moved
-PRESSED = 0.65  # of the red that is usually seen of a mouth; lips that show less are pressed
-LEAST_RED = 0.05  # of a mouth of whose red something can be told
+PRESSED = 0.8  # of the red that is usually seen of a mouth; lips that show less are pressed
+RED = 0.1  # log red over green of a mouth, beyond the cheeks', from which on that is told
 SHUT = 0.05  # IOD between the lips up to which the quiet mouth counts as shut
 DROPS = (0.0, 0.05, 0.1, 0.15, 0.2)  # IOD by which the jaw of a frame may hang lower
 UNLIKE = (0.15, 0.3)  # of the light: what frame and quiet face differ by where one is no skin
@@ -59,7 +59,8 @@ def quietest(frames: Iterable[tuple[int, np.ndarray, Face | None]]) -> tuple[int
     mouth = (np.abs(u - usual[0]) < 0.55 * usual[2]) & (v > usual[1] - 0.12) & (v < usual[1] + 0.22)
 
     red = np.array([one.red[mouth].mean() for one in seen])
-    pale = np.clip(PRESSED - red / max(float(np.median(red)), LEAST_RED), 0.0, 1.0)
+    lips = float(np.median(red))
+    pale = np.clip(PRESSED - red / lips, 0.0, 1.0) if lips > RED else 0.0 * red
 
     def worth(number: int) -> float:
         one = seen[number]
