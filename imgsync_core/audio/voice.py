@@ -21,6 +21,11 @@ _FORMANT_BAND = (600, 4200)  # Hz
 _DEEPEST = 50.0  # dB below the highest peak at which an envelope ends
 _CLIMB = (2.0, 32.0)  # dB by which an envelope with formants climbs at least and at most
 _DOUBT = 4.0  # logits that a sound without formants loses
+_VOICE = 4.2  # logits that a voice reaches somewhere within ``_NEARBY``; instruments seldom do
+_NEARBY = 150  # values, 3 s on either side
+_LACKING = 4.0  # logits that a sound loses for each that is lacking there
+_STEADY = (0.6, 0.85)  # share of the loud there that may be a voice: a held note, none lacks
+_LOUD = 0.06  # of the loudest
 _OPEN_AT, _OPEN_RANGE = 0.30, 0.30  # probability of speech at which the gate starts, and its ramp
 
 
@@ -92,15 +97,33 @@ def gate(speech: np.ndarray, audio: np.ndarray) -> np.ndarray:
     """Logits of a voice (t,) and the samples they are about -> 0 shut .. 1 open, (t,).
 
     Opens 40 ms ahead and holds 60 ms, so that soft starts and short closures stay inside. A sound
-    without formants has to be a voice beyond doubt.
+    without formants has to be a voice beyond doubt, and so has one that seems to be a voice now
+    and then, and surely never: an orchestra's.
     """
     level = rms(audio)
     if not len(level) or level.max() < SILENCE:
         return np.zeros_like(speech)
-    sure = 0.5 + 0.5 * np.tanh((speech - _DOUBT * (1 - formants(audio))) / 2)  # the sigmoid
+    lacking = np.clip(_VOICE - _surest(speech), 0, None) * (1 - _steady(speech, level))
+    doubt = _DOUBT * (1 - formants(audio)) + _LACKING * lacking
+    sure = 0.5 + 0.5 * np.tanh((speech - doubt) / 2)  # the sigmoid
     held = np.lib.stride_tricks.sliding_window_view(np.pad(sure, (3, 2)), 6).max(1)
     wide = np.clip((held - _OPEN_AT) / _OPEN_RANGE, 0, 1)
     return spread_out(wide * wide * (3 - 2 * wide), 2)
+
+
+def _surest(speech: np.ndarray) -> np.ndarray:
+    """The highest logit, of means over 0.1 s, within ``_NEARBY`` on either side, (t,)."""
+    padded = np.pad(spread_out(speech, 2), _NEARBY, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEARBY + 1).max(1)
+
+
+def _steady(speech: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """0..1: how much of what is loud around may be a voice, of its logits and its RMS (t,)."""
+    loud = (level > _LOUD * level.max()).astype(np.float32)
+    near = spread_out(loud, _NEARBY)
+    share = spread_out(loud * (speech > 0), _NEARBY) / np.maximum(near, 1e-6)
+    low, high = _STEADY
+    return np.clip((share - low) / (high - low), 0, 1)
 
 
 def formants(audio: np.ndarray) -> np.ndarray:

@@ -247,7 +247,9 @@ def _faces(args: argparse.Namespace) -> None:
     pick(faces)
     draw_faces(rgb, faces, _target(args))
     if args.json:
-        print(json.dumps({"faces": [json.loads(face.to_json()) for face in faces]}))
+        told = [{"notes": [said]} if (said := doubt(face)) else {} for face in faces]
+        seen = [json.loads(face.to_json()) | more for face, more in zip(faces, told, strict=True)]
+        print(json.dumps({"faces": seen}))
         return
     for i, face in enumerate(faces):
         x, y, w, h = face.box

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import FaceError
 from .geometry import Face
 
-DOUBT = 0.45  # confidence under which people are told
+DOUBT = 0.52  # confidence under which people are told; half of those slightly below are wrong
 SURE = 0.75  # confidence from which the mouth opens as it should
 LEAST = 0.5  # of its opening, for a mouth of which nothing is sure
 

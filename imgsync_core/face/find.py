@@ -7,7 +7,6 @@ import numpy as np
 
 from ..errors import FaceError
 from .cascade import detect, grouped, load
-from .doubt import DOUBT
 from .geometry import Face, Frame
 from .pixels import brightened, grey, reduced, turned
 from .refine import refined
@@ -19,6 +18,7 @@ NEIGHBOURS = (5, 3, 2)  # windows that agree on a face; fewer when no look finds
 CLEAR = 14  # so many, and no other look is needed
 TURNED = 9  # at least so many for a face that is not upright
 HALF = np.array([0.5, 0.5, 0.0])  # of the side: from a box's corner to its centre
+FAINT = 0.45  # confidence that a face needs which is not seen clearly
 LOWEST = 12  # px; smaller pictures hold no face
 MOUTH_AT_LEAST = 0.85  # IOD that a mouth is below the eyes
 SMALLEST = 40  # px; a smaller face has too few pixels to speak
@@ -39,7 +39,7 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
     found, clear = _search(rgb)
     faces = [refined(rgb, spot, angle) for (spot, angle), _ in found]
     if not clear:  # a face that is neither seen clearly nor trusted is none
-        faces = [face for face in faces if face.confidence >= DOUBT]
+        faces = [face for face in faces if face.confidence >= FAINT]
     faces = [face for face in faces if _shown(face, rgb.shape[1], rgb.shape[0])]
     return sorted(faces, key=lambda face: -face.box[2])
 

@@ -197,6 +197,15 @@ def test_faces(imgsync, files):
         assert overlay.size == (256, 256)
 
 
+def test_faces_in_json_say_which_is_doubtful(imgsync, files, monkeypatch):
+    (face,) = find_faces(np.asarray(Image.open(files / "a.png").convert("RGB")))
+    both = [face, replace(face, confidence=0.5)]
+    monkeypatch.setattr("imgsync_core.face.find.find_faces", lambda rgb: both)
+    told = json.loads(imgsync("faces", files / "a.png", "-o", files / "o.png", "--json").out)
+    assert [len(one.get("notes", ())) for one in told["faces"]] == [0, 1]
+    assert "50 % sure" in told["faces"][1]["notes"][0]
+
+
 @pytest.mark.parametrize(
     ("engine", "words"),
     [("built-in", "Built-in animator: "),

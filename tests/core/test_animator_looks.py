@@ -14,7 +14,7 @@ from imgsync_core.engines.base import Scene
 from imgsync_core.engines.built_in import head
 from imgsync_core.engines.built_in.axes import Axes, bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
-from imgsync_core.engines.built_in.following import Dub
+from imgsync_core.engines.built_in.following import Dub, quietest
 from imgsync_core.engines.built_in.layout import Layout
 from imgsync_core.engines.built_in.membrane import membrane
 from imgsync_core.engines.built_in.pose import COLUMNS, Strength
@@ -65,6 +65,16 @@ def test_each_eye_blinks_by_itself(picture):
     frames = Renderer(half, demo_face(SIDE)).render(track(Pose(), Pose(blink=1)))
     assert np.abs(np.diff(eye_part(frames, right=False), axis=0)).max() > 60
     assert np.abs(np.diff(eye_part(frames, right=True), axis=0)).max() == 0
+
+
+@pytest.mark.parametrize(("pale", "blinks"), [(0.55, True), (0.7, True), (0.9, False)])
+def test_an_eye_that_is_hardly_seen_does_as_the_other(picture, pale, blinks):
+    """In shade, glare or a thin drawing: a face that speaks does not wink all the time."""
+    faded = picture.astype(float)
+    part = faded[int(0.38 * SIDE) : int(0.52 * SIDE), int(0.52 * SIDE) : int(0.66 * SIDE)]
+    part += pale * (np.median(part.reshape(-1, 3), axis=0) - part)
+    faded = faded.round().astype(np.uint8)
+    assert open_eyes(faded, demo_face(SIDE)) == [True, blinks]
 
 
 def test_shut_eyes_do_not_blink(picture):
@@ -258,3 +268,46 @@ def test_a_clip_forgets_what_it_said(picture):
     slopes = np.linalg.lstsq(both, (now - now.mean()) / now.std(), rcond=None)[0]
     assert abs(slopes[1]) < 0.3
     assert (frames[:, : int(0.5 * SIDE)] == pictures[:, : int(0.5 * SIDE)]).all()
+
+
+def test_where_the_face_is_not_seen_the_clip_stays_and_it_is_told(picture):
+    """It has left, or a cut shows somebody else."""
+    clip = ArrayFrames(np.stack([picture] * 10), Fraction(25))
+    there = [[demo_face(SIDE)]]
+    faces = GivenFaces(clip, clip, there * 4 + [[]] * 3 + there * 3, demo_face(SIDE))
+    sound = ArraySound(np.zeros((1, RATE * 10 // 25), np.float32), RATE)
+    timeline = Timeline.of_frames(10, 25, RATE, RATE * 10 // 25)
+    drawn = BuiltInEngine(Strength()).animate(Scene(clip, faces, Speech(sound), timeline))
+    drawn._poses = _Told(np.full(10, 0.7))
+    frames = drawn.read(0, 10)
+    same = [bool((frame == picture).all()) for frame in frames]
+    assert same == [False] * 4 + [True] * 3 + [False] * 3
+    assert "3 of 10 frames" in drawn.notes[-1] and "0.16 s" in drawn.notes[-1]
+
+
+def test_lips_that_are_pressed_together_are_no_quiet_mouth(picture):
+    """Rolled in they do not show; a clip that spoke with them would lose its lips."""
+    full = picture.copy()
+    mouth = full[int(0.58 * SIDE) : int(0.65 * SIDE), int(0.42 * SIDE) : int(0.58 * SIDE)]
+    mouth[np.ptp(mouth.astype(int), axis=-1) > 100] = (186, 40, 60)
+    pressed = picture.copy()
+    lips = pressed[int(0.58 * SIDE) : int(0.65 * SIDE), int(0.42 * SIDE) : int(0.58 * SIDE)]
+    lips[:] = np.median(picture[int(0.56 * SIDE), int(0.38 * SIDE) : int(0.42 * SIDE)], axis=0)
+    lips[int(0.034 * SIDE)] = (110, 60, 50)  # the line between them
+    face = demo_face(SIDE)
+    opened = Renderer(full, face).render(track(Pose(open=0.5)))[0]
+    found = quietest([(0, pressed, face), (1, opened, face), (2, full, face)])
+    assert found is not None and found[0] == 2
+
+
+def test_what_is_laid_over_a_frame_has_no_edge(picture):
+    """In a turned head lips may be found too large: what is laid over them ends before they do."""
+    face = demo_face(SIDE)
+    frame = picture.copy()
+    frame[int(0.5 * SIDE) :] = frame[int(0.5 * SIDE) :] * 0.6  # a collar's shadow, or a beard
+    wide = face.mouth + np.array([[-0.08, 0.0], [0.08, 0.0]]) * SIDE
+    large = replace(face, mouth=wide, lip_bottom=face.lip_bottom + np.array([0, 0.1 * SIDE]))
+    drawn = Dub(picture, face, Strength()).draw(frame, large, Pose(open=0.5).row())
+    off = np.abs(drawn.astype(int) - frame).max(-1)
+    ends = np.flatnonzero(off.any(1))[-1], np.flatnonzero(off.any(0))[[0, -1]]
+    assert off[ends[0]].max() <= 4 and off[:, ends[1]].max() <= 4

@@ -138,7 +138,7 @@ def test_drawn_faces_are_right_or_doubted(drawings: list[tuple[Face, np.ndarray]
         lines.append(max(v - points[LOWER, 1], points[UPPER, 1] - v, 0.0) / SCALE)
         ends.append(np.abs(face.mouth[:, 0] - points[list(CORNERS), 0]).max() / SCALE)
         sure.append(doubt(face) is None)
-    assert np.mean(sure) >= 0.9
+    assert np.mean(sure) >= 0.85  # people are told from .52 of confidence on down
     assert np.sum((np.array(lines) > 0.08) & sure) <= 0.03 * DRAWN
     assert np.median(lines) < 0.02 and np.median(ends) < 0.05
 

@@ -73,7 +73,7 @@ def test_the_weights_fit_and_are_small() -> None:
 def test_values_stay_in_range(whole: np.ndarray) -> None:
     assert np.isfinite(whole).all()
     assert (whole[:, :7] >= 0).all() and (whole[:, :7] <= 1).all()
-    assert whole[:, 0].max() > 0.2
+    assert whole[:, 0].max() > 0.1  # a buzz that is seldom surely a voice
 
 
 @pytest.mark.parametrize("size", [333, 20011, 192001])

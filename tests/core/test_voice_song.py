@@ -16,6 +16,7 @@ import torch
 from scipy import signal
 
 from imgsync_core.audio import mouth_curves as voice
+from imgsync_core.audio.voice import HOP, gate
 from imgsync_core.errors import ImgSyncError
 from training import corpus, instruments, score, singing, train, train_song
 from training.corpus_speech import Spoken
@@ -116,6 +117,18 @@ def test_recorded_instruments_leave_the_mouth_shut(program: int) -> None:
     found = heard(instruments.play([instruments.Part(program, 0, notes, 60)], font=OTHER_FONT))
     assert found[:, 5].mean() < 0.1
     assert np.percentile(found[:, 0], 95) < 0.1
+
+
+def test_what_is_never_surely_a_voice_is_none() -> None:
+    """An orchestra sounds like a voice now and then; a voice is sure somewhere within 3 s."""
+    audio = sung("a", 220, 11, 0.6).astype(np.float32)
+    perhaps = np.where(np.arange(len(audio) // HOP) % 40 < 16, 3.0, -3.0).astype(np.float32)
+    assert gate(perhaps, audio).max() < 0.01
+    perhaps[300:310] = 6
+    found = gate(perhaps, audio)
+    assert found[180:440].max() > 0.9 and (found[180:440] > 0.5).mean() > 0.3
+    assert found[:140].max() < 0.01 and found[470:].max() < 0.01
+    assert gate(np.full_like(perhaps, 3.0), audio)[100:-100].min() > 0.9  # a held note
 
 
 @speaks

@@ -103,6 +103,7 @@ class _Animated(View):
         self.fps, self._poses = timeline.fps, poses
         self._faces, self._strength = faces, strength
         self._watcher = NOBODY
+        self._unseen: set[int] = set()  # frames without the face, of those that were read
 
     def origin(self, index: int, at: FrameSource | None = None) -> tuple[FrameSource, int]:
         return self, index
@@ -155,6 +156,17 @@ class _Following(_Animated):
 
     _dub: Dub | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self._unseen:
+            return super().notes
+        first = float(min(self._unseen) / self.fps)
+        return (
+            *super().notes,
+            f"The face is not seen in {len(self._unseen)} of {self.n_frames} frames, first at "
+            f"{first:.2f} s: there the clip stays as it is",
+        )
+
     def read(self, start: int, stop: int) -> np.ndarray:
         pictures = self.source.read(start, min(stop, self.n_frames))
         if self._strength.mouth == 0:
@@ -170,6 +182,7 @@ class _Following(_Animated):
     def _spoken(self, picture: np.ndarray, index: int, pose: np.ndarray) -> np.ndarray:
         face = self._faces.at(index)
         if face is None:
+            self._unseen.add(index)
             return picture
         if self._dub is None:
             found = quietest(self._begun())

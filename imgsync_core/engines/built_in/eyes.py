@@ -9,6 +9,7 @@ it is neither moved nor covered.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,22 +31,33 @@ LOW = 0.5  # the lower lid's skin gives way so far below it
 BALL = 0.88  # radius of the eyeball, in half eye widths
 FOLLOW = 1.0  # of the opening, times the sine of the angle down: how the lid follows the eye
 OPEN = -1.2  # log odds from which on an eye counts as open
+ALIKE = -3.5  # the same beside one that is: both are, but for hair or a patch over one of them
 
 
 class Eye:
     """One eye of a picture: where it is, whether it can blink, and its layers."""
 
     def __init__(self, picture: np.ndarray, axes: Axes, box: Box):
-        """`picture` is uint8 (h, w, 3); the unit of `axes` is half an average eye."""
+        """`picture` is uint8 (h, w, 3); the unit of `axes` is half an average eye.
+
+        Its layers are there when `odds` say that it is open, or after `prepare`.
+        """
         self.axes, self.box = axes, box
         patch = Patch.of(picture, axes)
         skin = Skin.around(patch.pixels, patch.u, patch.v)
         self.aperture = fit(patch, skin).wider(0.05)
         self.odds = openness(patch, skin, self.aperture)
-        self.blinks = self.odds > OPEN
-        if self.blinks:
-            crop = picture[box.top : box.bottom, box.left : box.right].astype(np.float64)
-            self._layers(crop, skin)
+        self.blinks = False
+        self._seen = (picture, skin)
+        if self.odds > OPEN:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Make its layers, so that it can blink."""
+        (picture, skin), box = self._seen, self.box
+        self.blinks = True
+        crop = picture[box.top : box.bottom, box.left : box.right].astype(np.float64)
+        self._layers(crop, skin)
 
     def _layers(self, crop: np.ndarray, skin: Skin) -> None:
         """Everything that does not change with the pose, at the picture's pixels."""
@@ -297,6 +309,15 @@ def place(size: tuple[int, int], centre, iod: float, roll: float) -> tuple[Axes,
     """The axes of the eye at `centre` (2,) and its box in a picture of size (width, height)."""
     axes = Axes((float(centre[0]), float(centre[1])), HALF * iod, roll)
     return axes, around(axes, *BOX).clip(*size)
+
+
+def alike(pair: Sequence[Eye]) -> list[Eye]:
+    """Those of a face's eyes that can blink; one that is hardly seen does as the other one."""
+    if any(one.blinks for one in pair):
+        for one in pair:
+            if not one.blinks and ALIKE < one.odds <= OPEN:
+                one.prepare()
+    return [one for one in pair if one.blinks]
 
 
 def eye(picture: np.ndarray, centre, iod: float, roll: float) -> Eye | None:

@@ -23,6 +23,8 @@ AROUND = (-0.8, 0.8, 0.2, 1.85)  # IOD from between the eyes: the part of a face
 DRAWN = 0.5  # where the part that is drawn begins
 COARSE = 28  # pixels to one IOD where places are compared
 SEEK = 0.09  # IOD by which the quiet mouth may have to be moved
+PRESSED = 0.8  # of the red that is usually seen of a mouth; lips that show less are pressed
+RED = 0.1  # log red over green of a mouth, beyond the cheeks', from which on that is told
 SHUT = 0.05  # IOD between the lips up to which the quiet mouth counts as shut
 DROPS = (0.0, 0.05, 0.1, 0.15, 0.2)  # IOD by which the jaw of a frame may hang lower
 UNLIKE = (0.15, 0.3)  # of the light: what frame and quiet face differ by where one is no skin
@@ -37,6 +39,7 @@ class _Glance:
     face: Face
     place: tuple[float, float, float]  # u, v of the mouth's middle and its width, IOD
     odd: np.ndarray  # bool (h, w): dark or pale as no lip is, on the grid of `_GRID`
+    red: np.ndarray  # (h, w): log red over green beyond the cheeks'
 
 
 _GRID = np.meshgrid(np.linspace(-0.45, 0.45, 37), np.linspace(0.7, 1.5, 33))
@@ -46,6 +49,7 @@ def quietest(frames: Iterable[tuple[int, np.ndarray, Face | None]]) -> tuple[int
     """The frame with a shut mouth, of numbers, pictures (h, w, 3) and faces; None without a face.
 
     Lips that were found apart from where this mouth usually is are not trusted, nor odd widths.
+    Where less red is seen than usual, lips are pressed together, which is no quiet mouth either.
     """
     seen = [_glance(i, picture, face) for i, picture, face in frames if face is not None]
     if not seen:
@@ -54,13 +58,19 @@ def quietest(frames: Iterable[tuple[int, np.ndarray, Face | None]]) -> tuple[int
     u, v = _GRID
     mouth = (np.abs(u - usual[0]) < 0.55 * usual[2]) & (v > usual[1] - 0.12) & (v < usual[1] + 0.22)
 
-    def worth(one: _Glance) -> float:
+    red = np.array([one.red[mouth].mean() for one in seen])
+    lips = float(np.median(red))
+    pale = np.clip(PRESSED - red / lips, 0.0, 1.0) if lips > RED else 0.0 * red
+
+    def worth(number: int) -> float:
+        one = seen[number]
         off = np.abs(np.array(one.place) - usual)
         apart = off[0] + off[1] + off[2] / 2
         doubt = 0.3 * (1.0 - one.face.confidence)
-        return float(one.odd[mouth].mean()) + one.face.inner / one.face.iod + apart + doubt
+        seems = float(one.odd[mouth].mean()) + one.face.inner / one.face.iod
+        return seems + apart + doubt + float(pale[number])
 
-    best = min(seen, key=worth)
+    best = seen[min(range(len(seen)), key=worth)]
     return best.index, best.face
 
 
@@ -73,7 +83,9 @@ def _glance(index: int, picture: np.ndarray, face: Face) -> _Glance:
     light = luminance(seen) / max(float(luminance(cheeks).mean()), 8.0)
     pale = np.ptp(seen, axis=-1) < 0.5 * np.ptp(cheeks, axis=-1).mean()
     odd = (light < 0.35) | ((light > 0.6) & pale)
-    return _Glance(index, face, (float(u), float(v), width), odd)
+    red = np.log(seen[..., 0] + 12) - np.log(seen[..., 1] + 12)
+    red = red - np.median(np.log(cheeks[..., 0] + 12) - np.log(cheeks[..., 1] + 12))
+    return _Glance(index, face, (float(u), float(v), width), odd, red)
 
 
 def _sampled(picture: np.ndarray, frame: Frame, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -169,6 +181,9 @@ class Dub:
         at = frame.into(np.stack([x, y], -1))
         u, v = at[..., 0] - right, at[..., 1] - down
         mask = self._mask(u, v, (top - down, low - down, half))
+        # lips that were found too large reach beyond what is drawn
+        mask = mask * ramp(np.abs(at[..., 0]), AROUND[1], AROUND[1] - 0.08)
+        mask = mask * ramp(at[..., 1], AROUND[3], AROUND[3] - 0.08)
         spoken = self.renderer.render(pose[None])[0]
         source = self._raised(v, drop)
         still = _sampled(self.picture, self.frame, u, source)

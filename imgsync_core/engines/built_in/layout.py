@@ -10,10 +10,11 @@ from ...face.geometry import Face
 from ...face.pixels import shrunk
 from . import head, mouth
 from .axes import Axes, Box, around, bilinear, luminance, ramp
-from .eyes import Eye, eye, place
+from .eyes import Eye, alike, eye, place
 from .tone import Tone, tone
 
 FINE = 60  # pixels between the eyes at which a drawing is told from a photograph
+GAP = 0.9  # of the gap that the finder sees is one; teeth in the shade or in grey look like lips
 
 
 class Layout:
@@ -96,7 +97,7 @@ class Layout:
 
         pale = (light > 1.05) & (red(pixels) < 0.6 * np.median(red(lip)))
         between = (light < 0.68) | pale  # dark, or teeth
-        return float(min(told, 0.01 * np.median(between.sum(axis=0)) + 0.005))
+        return float(np.clip(0.01 * np.median(between.sum(axis=0)) + 0.005, GAP * told, told))
 
     def _head(self, picture: np.ndarray) -> head.Head:
         """The head's ellipsoid and its nose, half way from the eyes to the lips."""
@@ -142,9 +143,9 @@ class Layout:
         return [place(size, at, face.iod, self.roll)[1] for at in face.eyes]
 
     def eyes(self, picture: np.ndarray) -> list[Eye]:
-        """Those eyes that are open and can be drawn, each judged by itself."""
+        """Those eyes that are open and can be drawn."""
         found = [eye(picture, at, self.face.iod, self.roll) for at in self.face.eyes]
-        return [one for one in found if one is not None and one.blinks]
+        return alike([one for one in found if one is not None])
 
 
 def rim(height: int, width: int, share: float = 0.12) -> np.ndarray:

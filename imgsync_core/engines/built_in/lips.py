@@ -9,7 +9,8 @@ from torch import Tensor
 from . import inside, mouth
 from .axes import Box
 from .layout import Layout, rim
-from .warping import Warp, sample
+from .sharpness import blur
+from .warping import Warp, blurred, sample
 
 CELLS = 72  # cells along the mouth's box
 STEPS = 5  # of the fixed-point search
@@ -44,6 +45,7 @@ class Lips:
         self.inside = inside.Inside(layout.tone, layout.line_colour(picture), device)
         self.rim = self._put(rim(box.height, box.width))[0]
         self.soft = max(FEATHER / layout.unit, 0.007)
+        self.blur = blur(picture, layout.face) * layout.unit  # px; of what is drawn
         self.over = layout.mouth.smiling  # the lower lip lies over the picture's own teeth
         x, y = layout.axes.to_picture(0.0, 0.0)
         self.at = (float(x) - box.left, float(y) - box.top)
@@ -85,6 +87,8 @@ class Lips:
         """
         over, under = (sample(self.image[:, 3:4], part) for part in (upper, lower))
         gap = self._held((over > -SLACK) & (under < SLACK))
+        if self.blur:  # everywhere, so that a frame is the same whichever are drawn along with it
+            gap = Box(0, 0, self.box.width, self.box.height)
         first = self._held(under > -self.soft - SLACK).top
         last = self._held(over < self.soft + SLACK).bottom
         first, last = min(first, last, gap.top), max(first, last, gap.bottom)
@@ -109,6 +113,11 @@ class Lips:
         top, bottom = upper[:, :3], lower[:, :3]
         on_top = (upper[:, 3:] / -self.soft).add_(1.0).clip_(0, 1)
         on_bottom = (lower[:, 3:] / self.soft).add_(1.0).clip_(0, 1)
+        if hollow is not None and self.blur:
+            seen = (1 - on_top) * (1 - on_bottom)
+            seen, hollow = blurred(seen, self.blur), blurred(seen * hollow, self.blur)
+            part = 1 - blurred(on_bottom, self.blur) if self.over else blurred(on_top, self.blur)
+            return torch.lerp(bottom, top, part).mul_(1 - seen).add_(hollow)
         if self.over:
             back = top if hollow is None else torch.lerp(hollow, top, on_top)
             return torch.lerp(back, bottom, on_bottom)

@@ -117,6 +117,17 @@ def sample(image: Tensor, source: Tensor) -> Tensor:
     return functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
 
 
+def blurred(images: Tensor, sigma: float) -> Tensor:
+    """Images (t, c, h, w) after a Gaussian blur by so many pixels, edges repeated."""
+    side = ceil(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-side, side + 1, device=images.device) / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    t, c, h, w = images.shape
+    rows = functional.pad(images.reshape(t * c, 1, h, w), (side,) * 4, mode="replicate")
+    rows = functional.conv2d(rows, kernel.view(1, 1, 1, -1))
+    return functional.conv2d(rows, kernel.view(1, 1, -1, 1)).view(t, c, h, w)
+
+
 def _unit_grid(rows: int, columns: int, device) -> Tensor:
     """Positions (1, 2, rows, columns) from -1 to 1 in x, y."""
     y = torch.linspace(-1, 1, rows, dtype=torch.float64)
