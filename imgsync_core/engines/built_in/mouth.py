@@ -10,9 +10,12 @@ import numpy as np
 
 from .axes import Axes, luminance, ramp
 
-OPEN = (0.0, 0.12, 0.4, 0.6, 1.0)  # the gap between the lips would grow by 0.25 evenly, but lips
-GAPS = (0.0, 0.052, 0.1, 0.15, 0.29)  # hardly parted, a dark slit, look shut, and wide ones less
-MOST = GAPS[-1]  # open than they are; in inter-ocular distances
+OPEN = (0.0, 0.12, 0.4, 0.6, 1.0)
+# The gap between the lips for these, in inter-ocular distances. It grows evenly at first, but wide
+# mouths look less open than they are, and so does a dark slit, unlike one in which teeth show.
+TOOTHED = (0.0, 0.03, 0.1, 0.15, 0.29)
+DARK = (0.0, 0.052, 0.1, 0.15, 0.29)
+MOST = DARK[-1]
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.32  # part of the width lost at round = 1
@@ -73,7 +76,7 @@ def coefficients(mouth: Mouth, poses: np.ndarray, rests: bool = False) -> np.nda
     rests: a pose of zeros is a closed mouth, whatever the picture shows.
     """
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    wanted = np.interp(opened, OPEN, GAPS)
+    wanted = np.interp(opened, OPEN, TOOTHED if mouth.smiling else DARK)
     wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
     # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
@@ -191,7 +194,7 @@ def _press(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None
     upper[3, 1] = -thin_up * lips
     lower[3, 1] = -thin_down * lips
     roll = (1.0 - ramp(below / thick, 0.3, 2.4)) * mouth.arch(u, 2.0, 0.7)
-    lower[4, 1] = -0.25 * thick * roll - thin_down * lips
+    lower[4, 1] = -0.25 * thick * roll - 1.5 * thin_down * lips
     upper[4, 1] = -0.018 * lips * ramp(below, -0.25, 0.0)
 
 
