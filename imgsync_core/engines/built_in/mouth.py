@@ -19,7 +19,7 @@ MOST = DARK[-1]
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.32  # part of the width lost at round = 1
-WIDEN = 0.21  # gained at spread = 1
+WIDEN = 0.23  # gained at spread = 1
 SINK = 0.35  # of an open mouth's gap is closed by the upper lip
 LICK = 0.03  # between the lips while the tongue's tip is up
 RELAX = 0.7  # of a smile that goes while its mouth speaks
