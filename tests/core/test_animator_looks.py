@@ -11,7 +11,7 @@ from scipy import ndimage
 from imgsync_core.audio.speech import Speech
 from imgsync_core.demo import demo_picture
 from imgsync_core.engines.base import Scene
-from imgsync_core.engines.built_in import head
+from imgsync_core.engines.built_in import head, mouth
 from imgsync_core.engines.built_in.axes import Axes, bilinear
 from imgsync_core.engines.built_in.engine import BuiltInEngine
 from imgsync_core.engines.built_in.following import Dub, quietest
@@ -165,6 +165,34 @@ def test_the_slit_is_dark_before_teeth_show(picture):
     assert light[0].min() < 100
     pale = np.ptp(column.astype(int), axis=-1).mean(-1) < 60
     assert (pale & (light > 110)).sum(1)[1] > (pale & (light > 110)).sum(1)[0]
+
+
+def lower_lip(plan: Layout, v: float, *poses: Pose) -> np.ndarray:
+    """How far below the upper lip's edge a point of the lower lip comes to lie, in IOD, (t,)."""
+    x, y = plan.axes.to_picture(np.zeros((1, 2)), np.array([[0.0, v]]))
+    down = plan.fields(x, y)[:, : mouth.KINDS, 1, 0]
+    weights = mouth.coefficients(plan.mouth, track(*poses))
+    return v + weights @ (down[1, :, 1] - down[0, :, 0]) / plan.unit
+
+
+def test_lips_that_hardly_part_are_seen_to(picture):
+    """A dark slit looks narrower than it is, so the first of the opening counts for more."""
+    plan = Layout(picture, demo_face(SIDE))
+    steps = np.linspace(0, 1, 11)
+    gaps = lower_lip(plan, 0.0, *(Pose(open=float(o)) for o in steps))
+    assert gaps[0] == 0 and (np.diff(gaps) > 0).all()
+    assert gaps[1] > 1.5 * gaps[6] / 6  # at .1 and .6
+    shut = lower_lip(plan, 0.0, Pose(open=0.1, close=1))
+    assert shut[0] <= 0
+
+
+def test_f_raises_the_lower_lip_and_leaves_the_mouth_ajar(picture):
+    plan = Layout(picture, demo_face(SIDE))
+    poses = Pose(tuck=1), Pose(open=0.2, tuck=0.95), Pose(open=0.2)
+    alone, said, opened = lower_lip(plan, 0.0, *poses)
+    assert alone < 0 < said < 0.8 * opened
+    rim = lower_lip(plan, plan.mouth.bottom, *poses)
+    assert rim[1] - said < 0.85 * (rim[2] - opened)  # the lip itself is thinner
 
 
 def test_drawings_are_told_from_photographs(picture):

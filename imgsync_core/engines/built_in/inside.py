@@ -69,7 +69,7 @@ class Inside:
         gap = over + under
         square = across * across
         depth = torch.minimum(over / 0.05, under / 0.04).clip_(0, 1)
-        hollow = torch.lerp(self.line * 0.75, self.dark, _ramp(gap, 0.0, 0.08))
+        hollow = torch.lerp(self.line * 0.75, self.dark, _ramp(gap, 0.0, 0.04))
         self._tongue(hollow, under, gap, square, tongue)
         if not self.drawn and float(gap.max()) > WIDE[0]:
             self._lower(hollow, under, gap, square)

@@ -10,14 +10,16 @@ import numpy as np
 
 from .axes import Axes, luminance, ramp
 
-GAPE = 0.25  # between the lips for open = 1, in inter-ocular distances
-EVEN = 0.6  # up to here the gap grows evenly; wide mouths look less open than they are,
-WIDE = 0.4  # so what open is beyond counts by so much more
-MOST = GAPE * (1 + WIDE * (1 - EVEN))  # at open = 1
+OPEN = (0.0, 0.12, 0.4, 0.6, 1.0)
+# The gap between the lips for these, in inter-ocular distances. It grows evenly at first, but wide
+# mouths look less open than they are, and so does a dark slit, unlike one in which teeth show.
+TOOTHED = (0.0, 0.03, 0.1, 0.15, 0.29)
+DARK = (0.0, 0.052, 0.1, 0.15, 0.29)
+MOST = DARK[-1]
 UPPER_SHARE = 0.14  # of the gape: the upper lip rises
 CHIN_SHARE = 0.82  # of the lower lip's way: the chin follows
 NARROW = 0.32  # part of the width lost at round = 1
-WIDEN = 0.21  # gained at spread = 1
+WIDEN = 0.23  # gained at spread = 1
 SINK = 0.35  # of an open mouth's gap is closed by the upper lip
 LICK = 0.03  # between the lips while the tongue's tip is up
 RELAX = 0.7  # of a smile that goes while its mouth speaks
@@ -74,7 +76,7 @@ def coefficients(mouth: Mouth, poses: np.ndarray, rests: bool = False) -> np.nda
     rests: a pose of zeros is a closed mouth, whatever the picture shows.
     """
     opened, spread, rounded, close, tuck, _, brow = poses[:, :7].T.astype(np.float64)
-    wanted = GAPE * (opened + WIDE * np.clip(opened - EVEN, 0.0, None)) * (1 - 0.6 * tuck)
+    wanted = np.interp(opened, OPEN, TOOTHED if mouth.smiling else DARK)
     wanted = np.maximum(wanted, LICK * poses[:, 15]) * (1 - close)
     both = np.maximum(1.0, spread + rounded)
     # a mouth that speaks lets go of what the picture shows, an open smile, and takes its own shape
@@ -192,7 +194,7 @@ def _press(mouth: Mouth, u: np.ndarray, below: np.ndarray, upper, lower) -> None
     upper[3, 1] = -thin_up * lips
     lower[3, 1] = -thin_down * lips
     roll = (1.0 - ramp(below / thick, 0.3, 2.4)) * mouth.arch(u, 2.0, 0.7)
-    lower[4, 1] = -(0.25 if mouth.smiling else 0.5) * thick * roll
+    lower[4, 1] = -0.25 * thick * roll - 1.5 * thin_down * lips
     upper[4, 1] = -0.018 * lips * ramp(below, -0.25, 0.0)
 
 
