@@ -29,8 +29,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from networks import as_published, filled
 from PIL import Image
-from published import as_published
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.diffusion.ddim import denoise
@@ -51,7 +51,6 @@ from imgsync_core.nn.reference import ReferenceSelf, sites
 from imgsync_core.nn.stages import Cond, Context
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15, UNet
-from imgsync_core.nn.weights import fill
 
 WAYS = ("plain", "reference", "default", "default, halves in turn")
 HEARD, TOKENS, GUIDANCE = 384, 50, 2.5
@@ -70,16 +69,8 @@ def networks(args: argparse.Namespace) -> tuple[UNet, Seen]:
     shape = replace(SD15, widths=tuple(width // args.narrower for width in SD15.widths))
     torch.manual_seed(0)
 
-    def made(build) -> UNet:
-        with torch.device(args.device):
-            state = build().state_dict()
-        with torch.device("meta"):
-            empty = build()
-        dtype = getattr(torch, args.dtype)
-        return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
-
-    unet = made(lambda: model.reading(model.Params(shape, TemporalParams(8, 32), HEARD)))
-    looking = made(lambda: model.recording(replace(shape, out_channels=None)))
+    unet = filled(lambda: model.reading(model.Params(shape, TemporalParams(8, 32), HEARD)), args)
+    looking = filled(lambda: model.recording(replace(shape, out_channels=None)), args)
     side, record = args.resolution // 8, {}
     dtype = getattr(torch, args.dtype)
     latents = torch.randn(1, 4, 1, side, side, device=args.device, dtype=dtype)

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import torch
 from echomimic import CORE, peak, told_by, voice
+from networks import as_published, filled
 from PIL import Image
-from published import as_published
 
 from imgsync_core.demo import demo_picture
 from imgsync_core.diffusion.ddim import denoise
@@ -44,7 +44,6 @@ from imgsync_core.nn.stages import Cond, Context
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15
 from imgsync_core.nn.vae import VAE, VAEParams
-from imgsync_core.nn.weights import fill
 
 WAYS = ("plain", "reference", "default", "default, halves in turn")
 TOKENS, WIDTH, EMBEDDED, HEARD = 32, 768, 512, (5, 12, 768)
@@ -118,12 +117,7 @@ def networks(args: argparse.Namespace) -> Loaded:
     torch.manual_seed(0)
 
     def made(build):
-        with torch.device(args.device):
-            state = build().state_dict()
-        with torch.device("meta"):
-            empty = build()
-        dtype = getattr(torch, args.dtype)
-        return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
+        return filled(build, args)
 
     device = Device(torch.device(args.device).type, "here")
     place = placing(replace(PLAIN, device=device, dtype=getattr(torch, args.dtype)))

@@ -24,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from published import as_published
+from echomimic import peak
+from networks import as_published, filled
 
 from imgsync_core.diffusion.ddim import ddim, denoise
 from imgsync_core.diffusion.guidance import guided_by
@@ -41,7 +42,6 @@ from imgsync_core.nn.hearing import AUDIO
 from imgsync_core.nn.stages import Cond, Context, projected
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15, UNet
-from imgsync_core.nn.weights import fill
 
 WAYS = ("plain", "default", "default, halves in turn", "default + DeepCache")
 ON_GPU = ("plain, float32", *WAYS, "default, compiled")
@@ -56,12 +56,7 @@ def network(args: argparse.Namespace) -> UNet:
     places += [f"up_blocks.{i}.motion_modules.{j}" for i in range(4) for j in range(3)]
     params = Params(shape, spec.HEADS, HEARD, TemporalParams(8, 24), frozenset(places))
     torch.manual_seed(0)
-    with torch.device(args.device):
-        state = build(params).state_dict()
-    with torch.device("meta"):
-        empty = build(params)
-    dtype = getattr(torch, args.dtype)
-    return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
+    return filled(lambda: build(params), args)
 
 
 def plainly(unet: UNet, noise, steps, tokens, constant):
@@ -116,19 +111,6 @@ def child(args: argparse.Namespace) -> None:
         seconds = clock() - began
     torch.save(latents, args.out)
     print(json.dumps({"seconds": seconds, "peak": peak(cuda)}))
-
-
-def peak(cuda: bool, reset: bool = False) -> float:
-    """Most memory so far, MB: allocated on the device, or resident in main memory."""
-    if cuda:
-        most = torch.cuda.max_memory_allocated() / 1e6
-        if reset:
-            torch.cuda.reset_peak_memory_stats()
-        return most
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
 def denoising(args: argparse.Namespace) -> None:

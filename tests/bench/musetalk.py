@@ -14,9 +14,9 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
+from networks import filled
 
 from imgsync_core.diffusion.ddim import denoise
 from imgsync_core.diffusion.guidance import guided_by
@@ -34,20 +34,8 @@ from imgsync_core.nn.stages import projected
 from imgsync_core.nn.temporal import TemporalParams
 from imgsync_core.nn.unet import SD15
 from imgsync_core.nn.vae import SD_VAE, VAE
-from imgsync_core.nn.weights import fill
 
 HEARD, TOKENS, WINDOW, STEPS = 384, 50, 16, 20
-
-
-def filled(build: Callable[[], torch.nn.Module], args: argparse.Namespace) -> Any:
-    """A network with random weights on its device."""
-    torch.manual_seed(0)
-    with torch.device(args.device):
-        state = build().state_dict()
-    with torch.device("meta"):
-        empty = build()
-    dtype = getattr(torch, args.dtype)
-    return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
 
 
 def timed(work: Callable[[], object], args: argparse.Namespace) -> float:
@@ -71,6 +59,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--window", type=int, default=WINDOW, help="frames of LatentSync at once")
     args = parser.parse_args()
+    torch.manual_seed(0)
     widths = tuple(width // args.narrower for width in SD15.widths)
     shape = replace(SD15, widths=widths)
     device, dtype = torch.device(args.device), getattr(torch, args.dtype)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-CHECKOUT = os.environ.get("IMGSYNC_COMFYUI", "")
-REAL = bool(CHECKOUT) and os.environ.get("IMGSYNC_NODES") in ("real", "gpu")
+from .conftest import REAL
+
 standin_only = pytest.mark.skipif(REAL, reason="about the stand-in; IMGSYNC_NODES is set")
 
 TOY_PACK = """

@@ -52,6 +52,15 @@ def counted(frames, size=32):
     return level.expand(frames, size, size, 3).clone()
 
 
+def wait_until_empty(lent):
+    """For what another thread lets go of, 5 s at most; then it is collected."""
+    for _ in range(100):
+        if not lent:
+            break
+        time.sleep(0.05)
+    gc.collect()
+
+
 def levels(path):
     """What `counted` frames show after decoding."""
     with av.open(str(path)) as container:
@@ -402,11 +411,7 @@ def test_networks_are_loaded_once_for_all_nodes(
     assert sorted(reads) == files
     lent = pack.part("nodes.host")._LENT
     comfy.model_management.unload_all_models()  # ComfyUI wants the room: nobody holds them now
-    for _ in range(100):
-        if not lent:
-            break
-        time.sleep(0.05)
-    gc.collect()
+    wait_until_empty(lent)
     assert not lent
     animate(portrait, voice, LIPS).args[0].get_components()
     assert sorted(reads) == sorted(files * 2)
@@ -439,11 +444,7 @@ def test_a_gpu_is_counted_and_given_back(pack, animate, portrait, voice, lip_wei
     assert counted == sum(x.nbytes for net in lent for x in net.state_dict().values())
     del video
     mm.unload_all_models()
-    for _ in range(100):
-        if not lent:
-            break
-        time.sleep(0.05)
-    gc.collect()
+    wait_until_empty(lent)
     mm.soft_empty_cache()
     assert torch.cuda.memory_allocated() - before < 1 << 20
 

@@ -116,3 +116,8 @@ def bilinear(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def luminance(rgb: np.ndarray) -> np.ndarray:
     """Rec. 709 weights over the last axis, of values as they are stored."""
     return rgb @ np.array([0.2126, 0.7152, 0.0722])
+
+
+def redness(rgb: np.ndarray) -> np.ndarray:
+    """Log red over green, of values 0..255 in the last axis: lips have more of it than skin."""
+    return np.log(rgb[..., 0] + 12) - np.log(rgb[..., 1] + 12)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...face.geometry import Face, Frame
-from .axes import bilinear, luminance, ramp
+from .axes import bilinear, luminance, ramp, redness
 from .membrane import membrane, widened
 from .pose import Strength
 from .render import Renderer
@@ -83,8 +83,7 @@ def _glance(index: int, picture: np.ndarray, face: Face) -> _Glance:
     light = luminance(seen) / max(float(luminance(cheeks).mean()), 8.0)
     pale = np.ptp(seen, axis=-1) < 0.5 * np.ptp(cheeks, axis=-1).mean()
     odd = (light < 0.35) | ((light > 0.6) & pale)
-    red = np.log(seen[..., 0] + 12) - np.log(seen[..., 1] + 12)
-    red = red - np.median(np.log(cheeks[..., 0] + 12) - np.log(cheeks[..., 1] + 12))
+    red = redness(seen) - np.median(redness(cheeks))
     return _Glance(index, face, (float(u), float(v), width), odd, red)
 
 

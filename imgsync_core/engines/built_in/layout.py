@@ -9,7 +9,7 @@ import numpy as np
 from ...face.geometry import Face
 from ...face.pixels import shrunk
 from . import head, mouth
-from .axes import Axes, Box, around, bilinear, luminance, ramp
+from .axes import Axes, Box, around, bilinear, luminance, ramp, redness
 from .eyes import Eye, alike, eye, place
 from .tone import Tone, tone
 
@@ -91,11 +91,7 @@ class Layout:
         u, v = np.meshgrid(np.linspace(-0.1, 0.1, 11), rows)
         pixels = bilinear(picture, *self.axes.to_picture(u, v))
         light = luminance(pixels) / max(float(np.median(luminance(lip))), 1.0)
-
-        def red(rgb):
-            return np.log(rgb[..., 0] + 12) - np.log(rgb[..., 1] + 12)
-
-        pale = (light > 1.05) & (red(pixels) < 0.6 * np.median(red(lip)))
+        pale = (light > 1.05) & (redness(pixels) < 0.6 * np.median(redness(lip)))
         between = (light < 0.68) | pale  # dark, or teeth
         return float(np.clip(0.01 * np.median(between.sum(axis=0)) + 0.005, GAP * told, told))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .axes import Axes, luminance, ramp
+from .axes import Axes, luminance, ramp, redness
 
 OPEN = (0.0, 0.12, 0.4, 0.6, 1.0)
 # The gap between the lips for these, in inter-ocular distances. It grows evenly at first, but wide
@@ -225,7 +225,7 @@ def lip_line(seen, axes: Axes, left, right, opened: bool) -> np.ndarray:
     reach = 0.018
     three = [seen(*axes.to_picture(u, rest + offsets[:, None] + d)) for d in (-reach, 0.0, reach)]
     if opened:  # redder below the edge than above it
-        red = [np.log(p[..., 0] + 12) - np.log(p[..., 1] + 12) for p in three]
+        red = [redness(p) for p in three]
         step = np.clip(red[2] - red[0], 0, 0.5) / 0.5
     else:
         sample = [luminance(p) for p in three]

@@ -1,10 +1,14 @@
-"""Networks as the published pipelines run them, for what "plain" means in the benchmarks beside it.
+"""Networks for benchmarks: with random weights, and as the published pipelines run them.
 
-Convolutions and norms by torch's own layers in its own memory format, and the gate of a
-feed-forward layer computed together with what it gates.
+Those are what "plain" means there: convolutions and norms by torch's own layers in its own memory
+format, and the gate of a feed-forward layer computed together with what it gates.
 """
 
 from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -12,6 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imgsync_core.nn.stages import Cond, FeedForward, FrameNorm, ResBlock, Spatial, spread
+from imgsync_core.nn.weights import fill
+
+
+def filled(build: Callable[[], nn.Module], args: argparse.Namespace) -> Any:
+    """A network with the random weights it is made with, on a device and in a dtype (args)."""
+    with torch.device(args.device):
+        state = build().state_dict()
+    with torch.device("meta"):
+        empty = build()
+    dtype = getattr(torch, args.dtype)
+    return fill(empty, state, "random", "itself", device=args.device, dtype=dtype)
 
 
 class _Norm(FrameNorm):
